@@ -1,0 +1,75 @@
+use std::{collections::HashMap, sync::Arc, sync::Mutex};
+
+use cache_core::{Category, Clock, Entry, EntryInfo, Guard, Key, Result, Tier};
+
+#[derive(Debug)]
+struct MapTier {
+    map: Mutex<HashMap<(String, String), Entry>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl MapTier {
+    fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { map: Mutex::default(), clock }
+    }
+}
+
+fn owned(key: &Key<'_>) -> (String, String) {
+    (key.category().name().into(), key.as_str().into())
+}
+
+impl Tier for MapTier {
+    fn name(&self) -> &'static str {
+        "map"
+    }
+
+    fn get(&self, key: &Key<'_>) -> Result<Option<Entry>> {
+        let mut map = self.map.lock().unwrap();
+        let key = owned(key);
+        if map.get(&key).is_some_and(|entry| !entry.is_fresh(self.clock.now())) {
+            map.remove(&key); // what was seen to expire stays away, whatever the clock does next
+        }
+        Ok(map.get(&key).cloned())
+    }
+
+    fn put(&self, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<()> {
+        let limit = key.category().route().byte_limit();
+        if entry.size > limit {
+            return Err(cache_core::Error::too_large(key, entry.size, limit));
+        }
+        let mut map = self.map.lock().unwrap();
+        if guard.holds() {
+            map.insert(owned(key), entry.clone());
+        }
+        Ok(())
+    }
+
+    fn remove(&self, key: &Key<'_>, guard: &dyn Guard) -> Result<()> {
+        let mut map = self.map.lock().unwrap();
+        if guard.holds() {
+            map.remove(&owned(key));
+        }
+        Ok(())
+    }
+
+    fn scan(&self, category: &Arc<Category>, visit: &mut dyn FnMut(EntryInfo)) -> Result<()> {
+        let now = self.clock.now();
+        let map = self.map.lock().unwrap().clone();
+        for ((name, key), entry) in map {
+            if name == category.name() && entry.is_fresh(now) {
+                visit(EntryInfo::new(key, entry.size, entry.created_at, entry.expires_at, 0));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn main() {
+    let cache = cache_core::TieredCache::builder()
+        .tier(cache_core::Level::L1, Arc::new(MapTier::new(Arc::new(cache_core::CoarseClock::new()))))
+        .build()
+        .unwrap();
+    let names = cache.category::<String>("ui_state").unwrap();
+    names.insert("title", "warm".to_owned()).unwrap();
+    assert_eq!(names.get("title").as_deref().map(String::as_str), Some("warm"));
+}

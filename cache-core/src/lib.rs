@@ -1,0 +1,21 @@
+//! PLACEHOLDER
+mod category;
+mod clock;
+mod compression;
+#[cfg(feature = "test-support")]
+pub mod conformance;
+mod entry;
+mod error;
+mod route;
+#[cfg(feature = "tiered")]
+mod stats;
+mod tier;
+
+pub use bytes::Bytes;
+pub use category::{Category, Key};
+pub use clock::{Clock, CoarseClock, ManualClock, SystemClock, Time};
+pub use compression::Compression;
+pub use entry::{EncodeFn, Entry, EntryInfo, Fingerprint, Live, Value, is_fresh};
+pub use error::{Error, ErrorKind, Result};
+pub use route::{Budget, BudgetSpec, Level, Route, Routes, Ttl, days, hours, minutes};
+pub use tier::{Cause, Departure, Guard, Observer, Put, Tier, Touch, Unguarded, Usage};

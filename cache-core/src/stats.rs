@@ -1,0 +1,193 @@
+//! Counters and what they mean.
+//!
+//! A read of the cache is one `get`, or one `get_or_load`, or one key of a `get_many`. It asks the
+//! memory tier first and then the category's home tier, and is counted where it ended:
+//!
+//! - found in memory: a hit of the cache and a hit of memory;
+//! - found at home: a hit of the cache, a hit of the home tier, a miss of memory;
+//! - found nowhere: a miss of the cache and a miss of each tier that was asked.
+//!
+//! A set, a removal or an error is counted at each tier that it reached. Copies that the cache itself
+//! puts into memory after a read at home are not sets. An eviction or expiration is counted when the
+//! tier tells of it: an expired entry that nobody asks for counts once maintenance removes it.
+
+use std::{
+    cell::Cell,
+    fmt,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+};
+
+use crate::{Level, Usage};
+
+/// What a cache has done since it was opened and what it holds now.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Reads of the cache, all categories.
+    pub total: Reads,
+    /// Per tier, all categories, nearest tier first.
+    pub tiers: Vec<TierStats>,
+    /// Per category that has been opened, in order of opening.
+    pub categories: Vec<CategoryStats>,
+    /// Failures that were kept from the caller: damaged or unreadable entries, all tiers.
+    pub errors: u64,
+    /// Why the cache does without its persistent tiers, if it does.
+    pub degraded: Option<String>,
+}
+
+/// What one category has done and holds.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CategoryStats {
+    /// Its name.
+    pub name: String,
+    /// The tier that it is at home in. Another than its route says if the cache has no such tier.
+    pub home: Level,
+    /// Reads of the category.
+    pub reads: Reads,
+    /// Per tier that serves the category, nearest first.
+    pub tiers: Vec<TierStats>,
+}
+
+/// Reads and how many of them found something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reads {
+    /// Reads that found a value.
+    pub hits: u64,
+    /// Reads that did not.
+    pub misses: u64,
+}
+
+impl Reads {
+    /// Hits over reads, 0 to 1; 0 before the first read.
+    #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+    pub fn hit_ratio(&self) -> f64 {
+        match self.hits + self.misses {
+            0 => 0.0,
+            reads => self.hits as f64 / reads as f64,
+        }
+    }
+}
+
+/// What one tier has done and holds, for one category or for all.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct TierStats {
+    /// The tier's [name](crate::Tier::name).
+    pub name: &'static str,
+    /// Reads that the tier was asked for.
+    pub reads: Reads,
+    /// Entries stored by an `insert` or a load.
+    pub sets: u64,
+    /// Entries removed by a `remove`.
+    pub removals: u64,
+    /// Entries that had to make room.
+    pub evictions: u64,
+    /// Entries whose time was over.
+    pub expirations: u64,
+    /// Calls that failed.
+    pub errors: u64,
+    /// What it holds now.
+    pub usage: Usage,
+}
+
+impl TierStats {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.reads.hits += other.reads.hits;
+        self.reads.misses += other.reads.misses;
+        self.sets += other.sets;
+        self.removals += other.removals;
+        self.evictions += other.evictions;
+        self.expirations += other.expirations;
+        self.errors += other.errors;
+        self.usage += other.usage;
+    }
+}
+
+/// A table, one line per tier.
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<8} {:>8} {:>12} {:>10} {:>10} {:>9} {:>10} {:>11} {:>7}",
+            "tier", "entries", "bytes", "hits", "misses", "hit ratio", "evictions", "expirations", "errors"
+        )?;
+        for tier in &self.tiers {
+            writeln!(
+                f,
+                "{:<8} {:>8} {:>12} {:>10} {:>10} {:>8.1}% {:>10} {:>11} {:>7}",
+                tier.name,
+                tier.usage.entries,
+                tier.usage.bytes,
+                tier.reads.hits,
+                tier.reads.misses,
+                tier.reads.hit_ratio() * 100.0,
+                tier.evictions,
+                tier.expirations,
+                tier.errors
+            )?;
+        }
+        if let Some(why) = &self.degraded {
+            writeln!(f, "in memory only: {why}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What is counted for one tier and category.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Event {
+    Hit,
+    Miss,
+    Set,
+    Removal,
+    Eviction,
+    Expiration,
+    Error,
+}
+
+const EVENTS: usize = 7;
+const STRIPES: usize = 8;
+
+/// Counters in stripes: a thread counts in its own, so that two threads do not write one cache line.
+#[derive(Debug, Default)]
+pub(crate) struct Counters([Stripe; STRIPES]);
+
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Stripe([AtomicU64; EVENTS]);
+
+impl Counters {
+    #[inline]
+    pub(crate) fn count(&self, event: Event) {
+        self.0[stripe()].0[event as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn of(&self, event: Event) -> u64 {
+        self.0.iter().map(|stripe| stripe.0[event as usize].load(Relaxed)).sum()
+    }
+
+    pub(crate) fn snapshot(&self, name: &'static str, usage: Usage) -> TierStats {
+        TierStats {
+            name,
+            reads: Reads { hits: self.of(Event::Hit), misses: self.of(Event::Miss) },
+            sets: self.of(Event::Set),
+            removals: self.of(Event::Removal),
+            evictions: self.of(Event::Eviction),
+            expirations: self.of(Event::Expiration),
+            errors: self.of(Event::Error),
+            usage,
+        }
+    }
+}
+
+#[inline]
+fn stripe() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static STRIPE: Cell<usize> = Cell::new(NEXT.fetch_add(1, Relaxed) % STRIPES);
+    }
+    // While a thread's locals are torn down, any stripe will do.
+    STRIPE.try_with(Cell::get).unwrap_or(0)
+}
