@@ -17,7 +17,7 @@ mod tiered;
 
 pub use bytes::Bytes;
 pub use category::{Category, Key};
-pub use clock::{Clock, CoarseClock, ManualClock, SystemClock, Time};
+pub use clock::{Clock, CoarseClock, ManualClock, SystemClock, Time, default_clock};
 pub use compression::Compression;
 pub use entry::{EncodeFn, Entry, EntryInfo, Fingerprint, Live, Value, is_fresh};
 pub use error::{Error, ErrorKind, Result};

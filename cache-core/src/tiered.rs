@@ -310,6 +310,7 @@ impl Inner {
 }
 
 /// What a tier tells goes to the category that it is about.
+#[derive(Debug)]
 struct Relay(Weak<Inner>);
 
 impl Observer for Relay {
