@@ -290,10 +290,7 @@ impl Inner {
     }
 
     fn check_open(&self) -> Result<()> {
-        match self.is_closed() {
-            true => Err(Error::new(ErrorKind::Closed)),
-            false => Ok(()),
-        }
+        if self.is_closed() { Err(Error::new(ErrorKind::Closed)) } else { Ok(()) }
     }
 
     fn close(&self) -> Result<()> {

@@ -7,7 +7,7 @@
 //! use cache_memory::{MemoryCache, Ttl};
 //! use std::{sync::Arc, time::Duration};
 //!
-//! let pages: MemoryCache<String, Arc<str>> = MemoryCache::builder()
+//! let pages = MemoryCache::<String, Arc<str>>::builder()
 //!     .max_entries(10_000)
 //!     .max_bytes(64 * 1024 * 1024)
 //!     .weigher(|url, page| (url.len() + page.len()) as u64)
