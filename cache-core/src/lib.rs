@@ -6,7 +6,7 @@
 //!
 //! This crate holds no tier itself. `cache-memory` and `cache-sqlite` are tiers, `warmstart` puts them
 //! together, and anyone can write one: [`Tier`] has five methods to write, and
-//! [`conformance`](crate::conformance) tells whether they are right.
+//! [`conformance`] tells whether they are right.
 //!
 //! # Words
 //!
@@ -31,7 +31,7 @@
 //! - `tiered` (default): [`TieredCache`], its handles and the codec. Without it, this crate is what a tier
 //!   needs: the trait, keys, entries, clocks; neither serde nor postcard.
 //! - `lz4`, `zstd`: [`Compression`] of blocks, for persistent tiers.
-//! - `test-support`: [`conformance`](crate::conformance).
+//! - `test-support`: [`conformance`].
 
 mod category;
 mod clock;

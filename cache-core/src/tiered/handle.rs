@@ -90,9 +90,13 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// Stores `value` under `key` for as long as the route says.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`], [`ErrorKind::KeyTooLong`] or [`ErrorKind::Unencodable`] for what cannot be
-    /// stored; [`ErrorKind::Degraded`] or another error of the home tier if it cannot write. What was
-    /// there stays.
+    /// [`TooLarge`], [`KeyTooLong`] or [`Unencodable`] for what cannot be stored; [`Degraded`] or another
+    /// error of the home tier if it cannot write. What was there stays.
+    ///
+    /// [`TooLarge`]: crate::ErrorKind::TooLarge
+    /// [`KeyTooLong`]: crate::ErrorKind::KeyTooLong
+    /// [`Unencodable`]: crate::ErrorKind::Unencodable
+    /// [`Degraded`]: crate::ErrorKind::Degraded
     pub fn insert(&self, key: &str, value: impl Into<Arc<T>>) -> Result<()> {
         self.insert_with(key, value, self.space.category.route().default_ttl())
     }
