@@ -1,9 +1,6 @@
 //! The cache as its users hold it.
 
-use std::{
-    path::Path,
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use cache_core::{Category, Entry, EntryInfo, Guard, Key, Observer, Put, Result, Tier, Touch, Usage};
 use rusqlite::OptionalExtension;

@@ -121,8 +121,10 @@ fn put(conn: &Connection, ledger: &mut Ledger<'_>, record: &Record) -> Result<()
         stored.checksum,
         &*stored.value,
     ))?;
-    conn.prepare_cached("INSERT OR REPLACE INTO usage(id, category, last_access, access_count) VALUES(?1, ?2, ?3, 0)")?
-        .execute((record.id, category, record.stamp))?;
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO usage(id, category, last_access, access_count) VALUES(?1, ?2, ?3, 0)",
+    )?
+    .execute((record.id, category, record.stamp))?;
     ledger.add(category, 1, size)
 }
 

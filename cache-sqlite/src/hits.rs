@@ -37,7 +37,9 @@ impl Hits {
     pub(crate) fn stamp(&self, now: Time) -> i64 {
         let micros = now.wall.saturating_mul(1_000);
         let next = |last: i64| Some(micros.max(last.saturating_add(1)));
-        self.stamp.fetch_update(Relaxed, Relaxed, next).map_or(micros, |last| micros.max(last.saturating_add(1)))
+        self.stamp
+            .fetch_update(Relaxed, Relaxed, next)
+            .map_or(micros, |last| micros.max(last.saturating_add(1)))
     }
 
     pub(crate) fn add(&self, id: i64, count: u32, last: i64) {

@@ -51,7 +51,8 @@ impl<'t> Ledger<'t> {
         if let Some(&id) = self.ids.get(name) {
             return Ok(id);
         }
-        let mut find = self.conn.prepare_cached("SELECT id, entries, bytes FROM categories WHERE name = ?1")?;
+        let mut find =
+            self.conn.prepare_cached("SELECT id, entries, bytes FROM categories WHERE name = ?1")?;
         let found = find
             .query_row([name], |row| Ok((integer(row, 0), integer(row, 1), integer(row, 2))))
             .optional()?;
@@ -65,7 +66,8 @@ impl<'t> Ledger<'t> {
             }
         };
         self.ids.insert(name.into(), id);
-        self.lines.insert(id, Line { name: name.into(), entries, bytes, changed: false });
+        // The line may be there and changed already, if it was found through an entry.
+        self.lines.entry(id).or_insert_with(|| Line { name: name.into(), entries, bytes, changed: false });
         Ok(id)
     }
 
@@ -97,7 +99,14 @@ impl<'t> Ledger<'t> {
     }
 
     /// Remembers that an entry left by itself.
-    pub(crate) fn tell(&mut self, category: i64, cause: Cause, key: String, hits: i64, last: i64) -> Result<()> {
+    pub(crate) fn tell(
+        &mut self,
+        category: i64,
+        cause: Cause,
+        key: String,
+        hits: i64,
+        last: i64,
+    ) -> Result<()> {
         let category = self.line(category)?.name.clone();
         let hits = u32::try_from(hits.max(0)).unwrap_or(u32::MAX);
         self.left.push(Left { category, cause, touch: Touch { key, hits, last: last / 1_000 } });

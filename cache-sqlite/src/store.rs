@@ -107,7 +107,9 @@ impl Store {
         let ids: Vec<i64> = keys.iter().map(id_of).collect();
         let known: Result<Vec<Known>> = {
             let queue = self.queue.lock();
-            queue.check_open().map(|()| ids.iter().zip(keys).map(|(&id, key)| queue.look_up(id, key)).collect())
+            queue
+                .check_open()
+                .map(|()| ids.iter().zip(keys).map(|(&id, key)| queue.look_up(id, key)).collect())
         };
         let known = match known {
             Ok(known) => known,
@@ -154,7 +156,8 @@ impl Store {
     pub(crate) fn put_many(self: &Arc<Self>, puts: &[cache_core::Put<'_>]) -> Vec<Result<()>> {
         let records: Vec<Result<Arc<Record>>> =
             puts.iter().map(|put| self.record(&put.key, &put.entry).map(Arc::new)).collect();
-        let weight = records.iter().flatten().map(|record| record.key.len() + record.stored.value.len()).sum();
+        let weight =
+            records.iter().flatten().map(|record| record.key.len() + record.stored.value.len()).sum();
         let mut queue = match self.admit(weight) {
             Ok(queue) => queue,
             Err(error) => return puts.iter().map(|_| Err(again(&error))).collect(),
@@ -413,8 +416,8 @@ impl Store {
             // Whoever has the writer commits for all that wait for it.
             return self.commit_with(|queue| queue.filling == batch || queue.failure.is_some(), false);
         }
-        let full =
-            queue.pending.len() >= self.options.max_entries() || queue.pending.bytes > self.options.queue_limit;
+        let full = queue.pending.len() >= self.options.max_entries()
+            || queue.pending.bytes > self.options.queue_limit;
         if self.has_thread() {
             if full {
                 self.wake.notify_one();
@@ -557,6 +560,9 @@ fn row(conn: &rusqlite::Connection, id: i64, key: &Key<'_>) -> rusqlite::Result<
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("path", &self.file.path()).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("path", &self.file.path())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }

@@ -88,8 +88,8 @@ impl Store {
         if let Some(failure) = &queue.failure {
             return Some(failure.retry_at);
         }
-        let full =
-            queue.pending.len() >= self.options.max_entries() || queue.pending.bytes > self.options.queue_limit;
+        let full = queue.pending.len() >= self.options.max_entries()
+            || queue.pending.bytes > self.options.queue_limit;
         Some(if full { since } else { since + self.options.max_delay() })
     }
 }

@@ -1,7 +1,7 @@
 //! What the crate promises, by behaviour.
 
-mod budgets;
 mod bench;
+mod budgets;
 mod conformance;
 mod crash;
 mod damage;

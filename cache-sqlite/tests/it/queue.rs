@@ -173,7 +173,8 @@ fn compression_is_taken_back_on_reading_and_pays_in_size() {
     let bench = Bench::new();
     let text = "a line that is much like the next one\n".repeat(500);
     let cache = bench.open();
-    let plain = cache_core::Category::new(0, "plain", Route::sqlite().compression(Compression::None)).unwrap();
+    let plain =
+        cache_core::Category::new(0, "plain", Route::sqlite().compression(Compression::None)).unwrap();
     let lz4 = cache_core::Category::new(1, "lz4", Route::sqlite().compression(Compression::Lz4)).unwrap();
     for c in [&plain, &lz4] {
         cache.put_in(c, "k", &bench.entry(&text)).unwrap();
@@ -228,7 +229,10 @@ fn bulk_put_keeps_what_can_be_kept() {
     };
     let outcomes = cache.put_many(&[put("a", &[1; 10]), put("b", &[2; 200]), put("c", &[3; 10])]);
     assert!(outcomes[0].is_ok() && outcomes[2].is_ok());
-    assert!(matches!(outcomes[1].as_ref().unwrap_err().kind(), ErrorKind::TooLarge { size: 201, limit: 100 }));
+    assert!(matches!(
+        outcomes[1].as_ref().unwrap_err().kind(),
+        ErrorKind::TooLarge { size: 201, limit: 100 }
+    ));
     assert_eq!(cache.keys(&c), ["a", "c"]);
 }
 
