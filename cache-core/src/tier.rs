@@ -90,6 +90,15 @@ pub trait Tier: Send + Sync + fmt::Debug {
         Ok(usage)
     }
 
+    /// The names of all categories that have been stored here, also by earlier programs; none for a tier
+    /// that does not outlive the process.
+    ///
+    /// # Errors
+    /// As [`scan`](Self::scan).
+    fn stored_categories(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// Counts reads that another tier served for this one, so that its order of use stays true. Keys
     /// that are no longer here are passed over.
     ///
@@ -194,7 +203,7 @@ pub struct Touch {
 /// Hears of entries that leave a tier by themselves.
 ///
 /// Called without any lock of the tier's held; may call the tier.
-pub trait Observer: Send + Sync {
+pub trait Observer: Send + Sync + fmt::Debug {
     /// An entry left the tier.
     fn departed(&self, departure: Departure<'_>);
 }
