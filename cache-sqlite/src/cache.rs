@@ -128,6 +128,16 @@ impl Tier for SqliteCache {
         Ok(totals.unwrap_or_default())
     }
 
+    fn stored_categories(&self) -> Result<Vec<String>> {
+        self.store.queue.lock().check_open()?;
+        self.store.commit()?;
+        self.store.read(Snapshot::PerStatement, |conn| {
+            conn.prepare_cached("SELECT name FROM categories")?
+                .query_map([], |row| Ok(text(row, 0)))?
+                .collect()
+        })
+    }
+
     fn touch(&self, category: &Arc<Category>, touches: &[Touch]) -> Result<()> {
         self.store.touch(category, touches);
         Ok(())
