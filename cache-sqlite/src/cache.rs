@@ -94,16 +94,6 @@ impl Tier for SqliteCache {
         self.store.stored_categories()
     }
 
-    fn stored_categories(&self) -> Result<Vec<String>> {
-        self.store.queue.lock().check_open()?;
-        self.store.commit()?;
-        self.store.read(Snapshot::PerStatement, |conn| {
-            conn.prepare_cached("SELECT name FROM categories")?
-                .query_map([], |row| Ok(text(row, 0)))?
-                .collect()
-        })
-    }
-
     fn touch(&self, category: &Arc<Category>, touches: &[Touch]) -> Result<()> {
         self.store.touch(category, touches);
         Ok(())
