@@ -1,6 +1,10 @@
+//! A whole tier over a `HashMap`.
+
 use std::{collections::HashMap, sync::Arc, sync::Mutex};
 
-use cache_core::{Category, Clock, Entry, EntryInfo, Guard, Key, Result, Tier};
+use cache_core::{
+    Category, Clock, CoarseClock, Entry, EntryInfo, Guard, Key, Level, Result, Tier, TieredCache,
+};
 
 #[derive(Debug)]
 struct MapTier {
@@ -24,7 +28,7 @@ impl Tier for MapTier {
     }
 
     fn get(&self, key: &Key<'_>) -> Result<Option<Entry>> {
-        let mut map = self.map.lock().unwrap();
+        let mut map = self.map.lock().expect("nothing panics under this lock");
         let key = owned(key);
         if map.get(&key).is_some_and(|entry| !entry.is_fresh(self.clock.now())) {
             map.remove(&key); // what was seen to expire stays away, whatever the clock does next
@@ -37,7 +41,7 @@ impl Tier for MapTier {
         if entry.size > limit {
             return Err(cache_core::Error::too_large(key, entry.size, limit));
         }
-        let mut map = self.map.lock().unwrap();
+        let mut map = self.map.lock().expect("nothing panics under this lock");
         if guard.holds() {
             map.insert(owned(key), entry.clone());
         }
@@ -45,7 +49,7 @@ impl Tier for MapTier {
     }
 
     fn remove(&self, key: &Key<'_>, guard: &dyn Guard) -> Result<()> {
-        let mut map = self.map.lock().unwrap();
+        let mut map = self.map.lock().expect("nothing panics under this lock");
         if guard.holds() {
             map.remove(&owned(key));
         }
@@ -54,7 +58,7 @@ impl Tier for MapTier {
 
     fn scan(&self, category: &Arc<Category>, visit: &mut dyn FnMut(EntryInfo)) -> Result<()> {
         let now = self.clock.now();
-        let map = self.map.lock().unwrap().clone();
+        let map = self.map.lock().expect("nothing panics under this lock").clone();
         for ((name, key), entry) in map {
             if name == category.name() && entry.is_fresh(now) {
                 visit(EntryInfo::new(key, entry.size, entry.created_at, entry.expires_at, 0));
@@ -64,12 +68,11 @@ impl Tier for MapTier {
     }
 }
 
-fn main() {
-    let cache = cache_core::TieredCache::builder()
-        .tier(cache_core::Level::L1, Arc::new(MapTier::new(Arc::new(cache_core::CoarseClock::new()))))
-        .build()
-        .unwrap();
-    let names = cache.category::<String>("ui_state").unwrap();
-    names.insert("title", "warm".to_owned()).unwrap();
+fn main() -> Result<()> {
+    let clock = Arc::new(CoarseClock::new());
+    let cache = TieredCache::builder().tier(Level::L1, Arc::new(MapTier::new(clock))).build()?;
+    let names = cache.category::<String>("ui_state")?;
+    names.insert("title", "warm".to_owned())?;
     assert_eq!(names.get("title").as_deref().map(String::as_str), Some("warm"));
+    Ok(())
 }

@@ -44,7 +44,9 @@ pub fn check(make: impl Fn(Arc<dyn Clock>) -> Arc<dyn Tier>) {
     tier_can_be_used_from_many_threads(&make);
 }
 
-const FACTS: &[(&str, fn(&Bench))] = &[
+type Fact = fn(&Bench);
+
+const FACTS: &[(&str, Fact)] = &[
     ("what is put comes out", what_is_put_comes_out),
     ("any text is a key", any_text_is_a_key),
     ("categories are apart", categories_are_apart),
@@ -358,10 +360,10 @@ fn tier_can_be_used_from_many_threads(make: Make<'_>) {
                     let key = format!("k{}", (i * 7 + thread) % 16);
                     match i % 5 {
                         0 | 1 => {
-                            bench.put(category, &key, &bench.entry(&format!("{key} {thread} {i}"))).unwrap()
+                            bench.put(category, &key, &bench.entry(&format!("{key} {thread} {i}"))).unwrap();
                         }
                         2 if i % 3 == 0 => {
-                            bench.tier.remove(&Key::new(category, &key).unwrap(), &Unguarded).unwrap()
+                            bench.tier.remove(&Key::new(category, &key).unwrap(), &Unguarded).unwrap();
                         }
                         _ => {
                             if let Some(value) = bench.get(category, &key) {

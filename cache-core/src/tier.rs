@@ -90,6 +90,15 @@ pub trait Tier: Send + Sync + fmt::Debug {
         Ok(usage)
     }
 
+    /// The names of all categories that have been stored here, also by earlier programs; none for a tier
+    /// that does not outlive the process.
+    ///
+    /// # Errors
+    /// As [`scan`](Self::scan).
+    fn stored_categories(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// Counts reads that another tier served for this one, so that its order of use stays true. Keys
     /// that are no longer here are passed over.
     ///

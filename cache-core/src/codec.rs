@@ -1,0 +1,197 @@
+//! Values to bytes and back: postcard, with a fingerprint of the type's shape.
+//!
+//! postcard writes no names and no types, so bytes of one type may decode as a value of another. Three
+//! things keep that from happening:
+//!
+//! - every stored entry carries the [`Fingerprint`] of the shape of its type (names, fields, variants
+//!   and primitives, all the way down) and of its category's version;
+//! - a value with a field that `skip_serializing_if` leaves out is refused, each time: what is left is
+//!   too short for its type, or worse, just as long as another value;
+//! - the first value that a codec encodes is decoded and encoded again and has to come out the same,
+//!   which finds attributes such as `untagged` and hand-written implementations that do not agree with
+//!   each other.
+//!
+//! Bytes left over after decoding are an error.
+
+mod measure;
+mod shape;
+
+use std::{
+    any::{Any, type_name},
+    fmt,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{EncodeFn, Error, ErrorKind, Fingerprint, Result};
+
+/// Turns values of one type into bytes and back.
+///
+/// ```
+/// use cache_core::codec::Codec;
+///
+/// # #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+/// struct Week { hours: Vec<u32>, note: Option<String> }
+///
+/// let codec = Codec::<Week>::postcard(None)?;
+/// let week = Week { hours: vec![8, 7], note: None };
+/// assert_eq!(codec.decode(&codec.encode(&week)?)?, week);
+/// # Ok::<(), cache_core::Error>(())
+/// ```
+pub struct Codec<T> {
+    fingerprint: Fingerprint,
+    encode: fn(&T) -> Result<Bytes>,
+    encode_live: EncodeFn,
+    decode: fn(&Bytes) -> Result<T>,
+    size: fn(&T) -> Result<u64>,
+    proven: AtomicBool,
+}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Codec<T> {
+    /// The codec of a category with this explicit version, if it has one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Untraceable`]: the shape of the type cannot be found out, and there is no version to
+    /// go by instead. So it is with types that check what they decode (dates written as text, `NonZero`)
+    /// and types that ask their input what it holds (`untagged`), and where two different types in it have
+    /// one name (`Page<u8>` and `Page<String>`).
+    pub fn postcard(version: Option<u32>) -> Result<Self> {
+        let fingerprint = match (shape::trace::<T>(), version) {
+            (Ok(shape), version) => shape::fingerprint(&shape, version.unwrap_or(0)),
+            (Err(_), Some(version)) => shape::fingerprint(type_name::<T>().as_bytes(), version),
+            (Err(why), None) => {
+                return Err(
+                    Error::new(ErrorKind::Untraceable { name: type_name::<T>() }).caused_by(why.to_string())
+                );
+            }
+        };
+        Ok(Self { fingerprint, ..Self::untraced() })
+    }
+
+    /// A codec for values that never leave the process: with the fingerprint of plain bytes.
+    pub(crate) fn untraced() -> Self {
+        Self {
+            fingerprint: Fingerprint::BYTES,
+            encode: encode::<T>,
+            encode_live: |value| encode::<T>(known(value)?),
+            decode: decode::<T>,
+            size: measure::encoded_len::<T>,
+            proven: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Codec<Bytes> {
+    /// Bytes as they are.
+    pub fn bytes(version: Option<u32>) -> Self {
+        Self {
+            fingerprint: version.map_or(Fingerprint::BYTES, |version| shape::fingerprint(b"bytes", version)),
+            encode: |bytes| Ok(bytes.clone()),
+            encode_live: |value| Ok(known::<Bytes>(value)?.clone()),
+            decode: |bytes| Ok(bytes.clone()),
+            size: |bytes| Ok(bytes.len() as u64),
+            proven: AtomicBool::new(true),
+        }
+    }
+}
+
+impl<T> Codec<T> {
+    /// What entries of this codec are marked with.
+    #[inline]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The bytes of `value`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unencodable`]: the value would not come back as it is.
+    pub fn encode(&self, value: &T) -> Result<Bytes> {
+        let bytes = (self.encode)(value)?;
+        if !self.proven.load(Relaxed) {
+            self.prove(&bytes)?;
+            self.proven.store(true, Relaxed);
+        }
+        Ok(bytes)
+    }
+
+    /// The value of `bytes`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Undecodable`]: they are no such value, or hold more than one.
+    pub fn decode(&self, bytes: &Bytes) -> Result<T> {
+        (self.decode)(bytes)
+    }
+
+    /// The length of the bytes of `value`, without making them.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encoded_len(&self, value: &T) -> Result<u64> {
+        (self.size)(value)
+    }
+
+    pub(crate) fn encode_live(&self) -> EncodeFn {
+        self.encode_live
+    }
+
+    fn prove(&self, bytes: &Bytes) -> Result<()> {
+        let refused = |why: String| Error::new(ErrorKind::Unencodable(why));
+        let back = self.decode(bytes).map_err(|error| {
+            refused(
+                "it does not come back from its own bytes (serde's `untagged`, `tag` and the like do not \
+                     work without field names)"
+                    .into(),
+            )
+            .caused_by(error)
+        })?;
+        // A HashMap comes back in another order: the same bytes, elsewhere.
+        let again = (self.encode)(&back)?;
+        if again != bytes && histogram(&again) != histogram(bytes) {
+            return Err(refused("it comes back from its own bytes as another value".into()));
+        }
+        Ok(())
+    }
+}
+
+impl<T> fmt::Debug for Codec<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Codec")
+            .field("type", &type_name::<T>())
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
+    }
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<Bytes> {
+    let len = usize::try_from(measure::encoded_len(value)?).unwrap_or(0);
+    postcard::to_extend(value, Vec::with_capacity(len))
+        .map(Bytes::from)
+        .map_err(|error| ErrorKind::Unencodable(error.to_string()).into())
+}
+
+fn decode<T: DeserializeOwned>(bytes: &Bytes) -> Result<T> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => Err(ErrorKind::Undecodable(format!("{} bytes are left over", rest.len())).into()),
+        Err(error) => Err(ErrorKind::Undecodable(error.to_string()).into()),
+    }
+}
+
+fn known<T: 'static>(value: &(dyn Any + Send + Sync)) -> Result<&T> {
+    let wrong = || ErrorKind::Unencodable(format!("it is no `{}`", type_name::<T>()));
+    value.downcast_ref().ok_or_else(|| wrong().into())
+}
+
+fn histogram(bytes: &[u8]) -> [usize; 256] {
+    let mut counts = [0; 256];
+    for &byte in bytes {
+        counts[usize::from(byte)] += 1;
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Debug,
+    num::NonZeroU32,
+};
+
+use proptest::prelude::*;
+use serde::Deserialize;
+
+use super::*;
+
+#[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
+enum Shape {
+    Point,
+    Circle(f64),
+    Box { width: u16, kind: Kind },
+    Many(Vec<Self>),
+}
+
+#[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
+enum Kind {
+    Plain,
+    Named(String),
+    Deep(Option<Box<Self>>),
+}
+
+#[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
+struct Everything {
+    numbers: (u8, i16, u32, i64, u128, i8),
+    floats: [f32; 3],
+    text: String,
+    letter: char,
+    unit: (),
+    shapes: BTreeMap<String, Shape>,
+    maybe: Option<Option<bool>>,
+}
+
+#[track_caller]
+fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync + 'static>(value: &T) {
+    let codec = Codec::<T>::postcard(None).unwrap();
+    let bytes = codec.encode(value).unwrap();
+    assert_eq!(codec.encoded_len(value).unwrap(), bytes.len() as u64);
+    assert_eq!(&codec.decode(&bytes).unwrap(), value);
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    let leaf = prop_oneof![Just(Kind::Plain), any::<String>().prop_map(Kind::Named), Just(Kind::Deep(None))];
+    leaf.prop_recursive(4, 8, 1, |inner| inner.prop_map(|kind| Kind::Deep(Some(Box::new(kind)))))
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let number = any::<f64>().prop_filter("equal to itself", |number| !number.is_nan());
+    let leaf = prop_oneof![
+        Just(Shape::Point),
+        number.prop_map(Shape::Circle),
+        (any::<u16>(), kind()).prop_map(|(width, kind)| Shape::Box { width, kind }),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| proptest::collection::vec(inner, 0..4).prop_map(Shape::Many))
+}
+
+proptest! {
+    #[test]
+    fn values_come_back_and_have_the_measured_length(
+        numbers in any::<(u8, i16, u32, i64, u128, i8)>(),
+        text in any::<String>(),
+        letter in any::<char>(),
+        shapes in proptest::collection::btree_map(any::<String>(), shape(), 0..5),
+        maybe in any::<Option<Option<bool>>>(),
+    ) {
+        comes_back(&Everything { numbers, floats: [0.0, 1.5, -2.0], text, letter, unit: (), shapes, maybe });
+    }
+
+    #[test]
+    fn any_bytes_decode_or_are_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Codec::<Everything>::postcard(None).unwrap().decode(&Bytes::from(bytes));
+    }
+}
+
+fn fingerprint<T: Serialize + DeserializeOwned + Send + Sync + 'static>() -> Fingerprint {
+    Codec::<T>::postcard(None).unwrap().fingerprint()
+}
+
+mod first {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) struct Point {
+        x: u32,
+        y: u32,
+    }
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) struct Line {
+        from: Point,
+        kind: Kind,
+    }
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) enum Kind {
+        Solid,
+        Dotted(u8),
+    }
+}
+
+mod swapped {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) struct Point {
+        y: u32,
+        x: u32,
+    }
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) struct Line {
+        from: Point,
+        kind: Kind,
+    }
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) enum Kind {
+        Solid,
+        Dotted(u8),
+    }
+}
+
+mod retyped {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) struct Point {
+        x: u32,
+        y: u32,
+    }
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) struct Line {
+        from: Point,
+        kind: Kind,
+    }
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) enum Kind {
+        Solid,
+        Dotted(i8),
+    }
+}
+
+#[test]
+fn fingerprint_sees_into_nested_types() {
+    assert_eq!(fingerprint::<first::Line>(), fingerprint::<first::Line>());
+    assert_ne!(fingerprint::<first::Line>(), fingerprint::<swapped::Line>());
+    assert_ne!(fingerprint::<first::Line>(), fingerprint::<retyped::Line>());
+    assert_ne!(fingerprint::<Vec<u32>>(), fingerprint::<Vec<u64>>());
+    assert_ne!(fingerprint::<(u8, Option<u8>)>(), fingerprint::<(Option<u8>, u8)>());
+}
+
+#[test]
+fn fingerprint_sees_the_version() {
+    let of = |version| Codec::<String>::postcard(version).unwrap().fingerprint();
+    assert_eq!(of(None), of(Some(0)));
+    assert_ne!(of(Some(1)), of(Some(2)));
+    assert_ne!(Codec::bytes(None).fingerprint(), Codec::bytes(Some(1)).fingerprint());
+}
+
+/// Fingerprints are stored: a release that changes them throws every cache away.
+#[test]
+fn fingerprint_is_part_of_the_format() {
+    assert_eq!(fingerprint::<Everything>(), Fingerprint(5_536_827_230_594_648_128));
+}
+
+#[test]
+fn untraceable_type_needs_a_version() {
+    let error = Codec::<NonZeroU32>::postcard(None).unwrap_err();
+    assert!(error.to_string().contains("Route::version"), "{error}");
+    assert!(std::error::Error::source(&error).is_some());
+    let codec = Codec::<NonZeroU32>::postcard(Some(1)).unwrap();
+    assert_eq!(codec.decode(&codec.encode(&NonZeroU32::MIN).unwrap()).unwrap(), NonZeroU32::MIN);
+}
+
+#[test]
+fn skipped_field_is_refused_each_time() {
+    #[derive(Serialize, Deserialize)]
+    struct Sparse {
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        note: Option<()>,
+        rest: Vec<u8>,
+    }
+    let codec = Codec::<Sparse>::postcard(None).unwrap();
+    codec.encode(&Sparse { note: Some(()), rest: vec![] }).unwrap();
+    // These bytes would come back as the value above.
+    let error = codec.encode(&Sparse { note: None, rest: vec![0] }).unwrap_err();
+    assert!(error.to_string().contains("field `note` is left out"), "{error}");
+}
+
+#[test]
+fn untagged_enum_is_refused() {
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(u32),
+        Text(String),
+    }
+    assert!(matches!(Codec::<Either>::postcard(None).unwrap_err().kind(), ErrorKind::Untraceable { .. }));
+    let codec = Codec::<Either>::postcard(Some(1)).unwrap();
+    for value in [Either::Number(7), Either::Text("x".into())] {
+        let error = codec.encode(&value).unwrap_err();
+        assert!(error.to_string().contains("does not come back"), "{error}");
+    }
+}
+
+#[test]
+fn flattened_struct_is_refused() {
+    #[derive(Serialize, Deserialize)]
+    struct Outer {
+        #[serde(flatten)]
+        inner: BTreeMap<String, u32>,
+    }
+    let codec = Codec::<Outer>::postcard(Some(1)).unwrap();
+    let error = codec.encode(&Outer { inner: BTreeMap::new() }).unwrap_err();
+    assert!(error.to_string().contains("flatten"), "{error}");
+}
+
+#[test]
+fn hash_map_in_another_order_is_the_same_value() {
+    for _ in 0..10 {
+        comes_back(&(0..50).map(|i| (i, i.to_string())).collect::<HashMap<u32, String>>());
+    }
+}
+
+#[test]
+fn left_over_bytes_are_an_error() {
+    let codec = Codec::<u8>::postcard(None).unwrap();
+    let error = codec.decode(&Bytes::from_static(&[1, 2, 3])).unwrap_err();
+    assert!(error.to_string().contains("2 bytes are left over"), "{error}");
+}

@@ -1,0 +1,294 @@
+//! Typed access to one category.
+
+use std::{fmt, sync::Arc};
+
+use super::{
+    Inner,
+    space::{Seat, Space},
+    ticket::Ticket,
+};
+use crate::{Entry, EntryInfo, Guard, Key, Level, Live, Put, Result, Ttl, Value, codec::Codec, stats::Event};
+
+/// A category with values of type `T`. Cheap to clone; keeps its cache open.
+///
+/// Reads never fail: an entry that is damaged, cannot be read or is not a `T` counts as missing (and as
+/// an error in the [statistics](crate::TieredCache::stats)).
+pub struct Handle<T> {
+    pub(super) inner: Arc<Inner>,
+    pub(super) space: Arc<Space>,
+    pub(super) codec: Arc<Codec<T>>,
+    weigher: Option<Weigher<T>>,
+}
+
+type Weigher<T> = Arc<dyn Fn(&T) -> u64 + Send + Sync>;
+
+impl<T: Send + Sync + 'static> Handle<T> {
+    pub(super) fn new(inner: Arc<Inner>, space: Arc<Space>, codec: Codec<T>) -> Result<Self> {
+        space.open::<T>(codec.fingerprint())?;
+        Ok(Self { inner, space, codec: Arc::new(codec), weigher: None })
+    }
+
+    /// The same category, whose values count in memory what `weigher` says, in bytes, instead of the
+    /// length of their encoded form. Key and bookkeeping are added to either.
+    #[must_use]
+    pub fn with_weigher(self, weigher: impl Fn(&T) -> u64 + Send + Sync + 'static) -> Self {
+        Self { weigher: Some(Arc::new(weigher)), ..self }
+    }
+
+    /// The category's name.
+    pub fn name(&self) -> &str {
+        self.space.category.name()
+    }
+
+    /// The value under `key`.
+    ///
+    /// A hit in memory returns the live value: nothing is decoded or allocated.
+    #[inline]
+    pub fn get(&self, key: &str) -> Option<Arc<T>> {
+        let key = self.space.key(key).ok()?;
+        if let Some(front) = &self.space.front {
+            if let Some((value, _)) = self.open(front, &key, front.get(&key)) {
+                return Some(value);
+            }
+            let ticket = self.inner.tickets.watch(&key, &self.space.epoch);
+            return self.get_home(&key, self.space.home.get(&key), &ticket);
+        }
+        let home = &self.space.home;
+        Some(self.open(home, &key, home.get(&key))?.0)
+    }
+
+    /// The values under several keys, in their order. One transaction where the home tier is a
+    /// database.
+    pub fn get_many<K: AsRef<str>>(&self, keys: &[K]) -> Vec<Option<Arc<T>>> {
+        let keys: Vec<_> = keys.iter().map(|key| self.space.key(key.as_ref()).ok()).collect();
+        let mut values: Vec<_> = match &self.space.front {
+            Some(front) => keys
+                .iter()
+                .map(|key| key.as_ref().and_then(|key| Some(self.open(front, key, front.get(key))?.0)))
+                .collect(),
+            None => vec![None; keys.len()],
+        };
+        let (slots, missing): (Vec<_>, Vec<_>) = keys
+            .iter()
+            .enumerate()
+            .filter(|(slot, _)| values[*slot].is_none())
+            .filter_map(|(slot, key)| Some((slot, (*key)?)))
+            .unzip();
+        let tickets: Vec<_> =
+            missing.iter().map(|key| self.inner.tickets.watch(key, &self.space.epoch)).collect();
+        let home = &self.space.home;
+        let found = home.tier.get_many(&missing);
+        for (((slot, key), ticket), outcome) in slots.into_iter().zip(&missing).zip(&tickets).zip(found) {
+            values[slot] = self.get_home(key, home.found(key, outcome), ticket);
+        }
+        values
+    }
+
+    /// Stores `value` under `key` for as long as the route says.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooLarge`], [`ErrorKind::KeyTooLong`] or [`ErrorKind::Unencodable`] for what cannot be
+    /// stored; [`ErrorKind::Degraded`] or another error of the home tier if it cannot write. What was
+    /// there stays.
+    pub fn insert(&self, key: &str, value: impl Into<Arc<T>>) -> Result<()> {
+        self.insert_with(key, value, self.space.category.route().default_ttl())
+    }
+
+    /// Stores `value` under `key` for as long as `ttl` says: a [`Duration`](std::time::Duration) or
+    /// [`Ttl::Never`].
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub fn insert_with(&self, key: &str, value: impl Into<Arc<T>>, ttl: impl Into<Ttl>) -> Result<()> {
+        self.inner.check_open()?;
+        let key = self.space.key(key)?;
+        let parcel = self.pack(value.into(), ttl.into()).map_err(|error| error.about(key))?;
+        let ticket = self.inner.tickets.write(&key, &self.space.epoch);
+        self.store(&key, &parcel, &ticket)
+    }
+
+    /// Stores several values. One transaction where the home tier is a database.
+    ///
+    /// # Errors
+    /// Those of [`insert`](Self::insert): the first one that occurs, after everything else has been stored.
+    pub fn insert_many<K: AsRef<str>, V: Into<Arc<T>>>(
+        &self,
+        values: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<()> {
+        self.inner.check_open()?;
+        let ttl = self.space.category.route().default_ttl();
+        let values: Vec<_> = values.into_iter().map(|(key, value)| (key, value.into())).collect();
+        let mut failure = None;
+        let mut packed = Vec::with_capacity(values.len());
+        for (name, value) in values.iter() {
+            let parcel = self.space.key(name.as_ref()).and_then(|key| {
+                let parcel = self.pack(value.clone(), ttl).map_err(|error| error.about(key))?;
+                Ok((key, parcel, self.inner.tickets.write(&key, &self.space.epoch)))
+            });
+            match parcel {
+                Ok(parcel) => packed.push(parcel),
+                Err(error) => drop(failure.get_or_insert(error)),
+            }
+        }
+        let puts: Vec<_> = packed
+            .iter()
+            .map(|(key, parcel, ticket)| Put { key: *key, entry: parcel.home.clone(), guard: ticket })
+            .collect();
+        for ((key, parcel, ticket), outcome) in packed.iter().zip(self.space.home.tier.put_many(&puts)) {
+            match self.space.home.stored(key, outcome) {
+                Ok(()) => self.store_front(key, parcel, ticket),
+                Err(error) => drop(failure.get_or_insert(error)),
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Removes the value under `key`. It is no error if there is none.
+    ///
+    /// # Errors
+    /// The home tier cannot be written.
+    pub fn remove(&self, key: &str) -> Result<()> {
+        self.inner.check_open()?;
+        let key = self.space.key(key)?;
+        let ticket = self.inner.tickets.write(&key, &self.space.epoch);
+        self.space.remove(&key, &ticket)
+    }
+
+    /// Whether there is a value under `key`. Does not count as a read.
+    pub fn contains(&self, key: &str) -> bool {
+        let Ok(key) = self.space.key(key) else { return false };
+        self.space.seats().any(|seat| {
+            let outcome = seat.tier.contains(&key);
+            seat.heard(&outcome, key);
+            outcome.unwrap_or(false)
+        })
+    }
+
+    /// Removes all values of the category.
+    ///
+    /// # Errors
+    /// The home tier cannot be written.
+    pub fn clear(&self) -> Result<()> {
+        self.inner.check_open()?;
+        self.space.clear()
+    }
+
+    /// What the home tier holds of the category: keys with size, times and reads, ordered by key.
+    ///
+    /// # Errors
+    /// The home tier cannot be read.
+    pub fn entries(&self) -> Result<Vec<EntryInfo>> {
+        self.space.tell_touches()?;
+        let mut entries = Vec::new();
+        self.space.home.tier.scan(&self.space.category, &mut |info| entries.push(info))?;
+        entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        Ok(entries)
+    }
+
+    /// What `seat` gave, as a value. This is where a read is counted.
+    #[inline]
+    fn open(&self, seat: &Seat, key: &Key<'_>, entry: Option<Entry>) -> Option<(Arc<T>, Option<Entry>)> {
+        let Some(mut entry) = entry.filter(|entry| entry.fingerprint == self.codec.fingerprint()) else {
+            seat.counters.count(Event::Miss);
+            return None;
+        };
+        let (value, rest) = match entry.value {
+            Value::Live(live) => (live.downcast(), None),
+            Value::Bytes(bytes) => {
+                let decoded = self.codec.decode(&bytes);
+                seat.heard(&decoded, key);
+                entry.value = Value::Bytes(bytes);
+                (decoded.ok().map(Arc::new), Some(entry))
+            }
+        };
+        seat.counters.count(if value.is_some() { Event::Hit } else { Event::Miss });
+        Some((value?, rest))
+    }
+
+    /// What the home tier gave, kept live in front if it is small enough.
+    fn get_home(&self, key: &Key<'_>, entry: Option<Entry>, ticket: &Ticket<'_>) -> Option<Arc<T>> {
+        let (value, stored) = self.open(&self.space.home, key, entry)?;
+        if let (Some(front), Some(stored)) = (&self.space.front, stored)
+            && stored.size <= self.inner.front_entry_limit
+        {
+            let size = self.weight(&value).unwrap_or(stored.size);
+            let copy = Entry { value: self.live(&value), size, ..stored };
+            // A copy that does not fit is no loss.
+            let _ = front.tier.put(key, &copy, ticket);
+        }
+        Some(value)
+    }
+
+    /// Makes `value` ready for the tiers.
+    pub(super) fn pack(&self, value: Arc<T>, ttl: Ttl) -> Result<Parcel> {
+        let created_at = self.inner.clock.now().wall;
+        let entry = |value, size| Entry {
+            value,
+            size,
+            created_at,
+            expires_at: ttl.expires_at(created_at),
+            fingerprint: self.codec.fingerprint(),
+        };
+        if self.space.home.level == Level::L1 {
+            let size = match self.weight(&value) {
+                Some(weight) => weight,
+                None => self.codec.encoded_len(&value)?,
+            };
+            return Ok(Parcel { home: entry(self.live(&value), size), front: None });
+        }
+        let bytes = self.codec.encode(&value)?;
+        let len = bytes.len() as u64;
+        let wants_front = self.space.front.is_some() && len <= self.inner.front_entry_limit;
+        let front = wants_front.then(|| entry(self.live(&value), self.weight(&value).unwrap_or(len)));
+        Ok(Parcel { home: entry(Value::Bytes(bytes), len), front })
+    }
+
+    /// What the caller's weigher says.
+    fn weight(&self, value: &T) -> Option<u64> {
+        self.weigher.as_ref().map(|weigher| weigher(value))
+    }
+
+    fn live(&self, value: &Arc<T>) -> Value {
+        Value::Live(Live::new(value.clone(), self.codec.encode_live()))
+    }
+
+    pub(super) fn store(&self, key: &Key<'_>, parcel: &Parcel, guard: &dyn Guard) -> Result<()> {
+        self.space.home.put(key, &parcel.home, guard)?;
+        self.store_front(key, parcel, guard);
+        Ok(())
+    }
+
+    fn store_front(&self, key: &Key<'_>, parcel: &Parcel, guard: &dyn Guard) {
+        let Some(front) = &self.space.front else { return };
+        let stored = parcel.front.as_ref().is_some_and(|copy| front.tier.put(key, copy, guard).is_ok());
+        if stored {
+            front.counters.count(Event::Set);
+        } else {
+            front.forget(key, guard);
+        }
+    }
+}
+
+/// A value made ready: for the home tier, and as a live copy in front.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    home: Entry,
+    front: Option<Entry>,
+}
+
+impl<T> Clone for Handle<T> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            space: self.space.clone(),
+            codec: self.codec.clone(),
+            weigher: self.weigher.clone(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Handle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("category", &self.space.category.name()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,67 @@
+//! The one background thread of a cache.
+
+use std::{
+    sync::{Arc, Weak},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::Inner;
+
+/// The thread; stopped and waited for when this is dropped.
+#[derive(Debug)]
+pub(super) struct Maintenance {
+    stop: Arc<Stop>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Stop {
+    stopped: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Maintenance {
+    /// Runs the maintenance of `cache` every `interval`, until it is dropped or the cache is gone.
+    pub(super) fn start(cache: Weak<Inner>, interval: Duration) -> Self {
+        let stop = Arc::new(Stop::default());
+        let stopping = stop.clone();
+        let thread = thread::Builder::new().name("cache-maintenance".into()).spawn(move || {
+            while stopping.sleep(interval) {
+                let Some(cache) = cache.upgrade() else { return };
+                // Failures are counted, told, and come back from `flush`.
+                let _ = cache.maintain();
+            }
+        });
+        if let Err(error) = &thread {
+            tracing::warn!(%error, "no maintenance thread: expired entries stay until `maintain` is called");
+        }
+        Self { stop, thread: thread.ok() }
+    }
+}
+
+impl Stop {
+    /// Sleeps for `interval`. False once stopped.
+    fn sleep(&self, interval: Duration) -> bool {
+        let mut stopped = self.stopped.lock();
+        if !*stopped {
+            self.changed.wait_for(&mut stopped, interval);
+        }
+        !*stopped
+    }
+}
+
+impl Drop for Maintenance {
+    fn drop(&mut self) {
+        *self.stop.stopped.lock() = true;
+        self.stop.changed.notify_all();
+        // The thread itself may be the last to hold the cache, and cannot wait for its own end.
+        if let Some(thread) =
+            self.thread.take().filter(|handle| handle.thread().id() != thread::current().id())
+        {
+            let _ = thread.join();
+        }
+    }
+}
