@@ -86,6 +86,11 @@ impl WeekList {
 }
 
 impl TaskList {
+    /// Who made a commit of this list.
+    pub(crate) fn author(&self, task: &Task) -> &str {
+        self.authors.get(task.author).map_or("", String::as_str)
+    }
+
     /// The commits of all authors whose name contains `author`, in upper or lower case.
     pub(crate) fn of(commits: Vec<Commit>, author: &str) -> Self {
         let wanted = author.to_lowercase();
@@ -160,7 +165,8 @@ mod tests {
 
     #[test]
     fn nearest_weeks_are_those_before_and_after() {
-        let weeks = ["2025-W52", "2026-W03"].map(|week| WeekCount { week: week.parse().unwrap(), commits: 1 });
+        let weeks =
+            ["2025-W52", "2026-W03"].map(|week| WeekCount { week: week.parse().unwrap(), commits: 1 });
         let list = WeekList { weeks: weeks.to_vec() };
         let around = |week: &str| {
             list.around(week.parse().unwrap()).iter().map(Week::to_string).collect::<Vec<_>>().join(" ")

@@ -26,26 +26,15 @@ pub(crate) enum Error {
     UnknownWeek { week: Week, nearest: Vec<Week> },
     /// The index of commits failed.
     Index(rusqlite::Error),
-    /// The cache failed.
-    Cache(Box<dyn StdError + Send + Sync>),
+    /// The cache could not be set up.
+    Cache(crate::warmstart::Error),
+    /// What should go into the cache could not be computed.
+    Load(crate::warmstart::LoadError<Self>),
     /// The report could not be written.
     Output(io::Error),
 }
 
 impl Error {
-    /// Whether the index is damaged, so that making it anew will help.
-    pub(crate) fn is_damaged_index(&self) -> bool {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-        match self {
-            Self::Index(error) => {
-                matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
-                    // A column of another type than any gitweek ever stores.
-                    || matches!(error, rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..))
-            }
-            _ => false,
-        }
-    }
-
     /// Whether the reader of the output has gone away, as `head` does; no reason to complain.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
@@ -71,6 +60,11 @@ impl fmt::Display for Error {
             }
             Self::Index(error) => write!(f, "the index of commits failed: {error}"),
             Self::Cache(error) => write!(f, "the cache failed: {error}"),
+            // The reason itself; that somebody wanted to cache it does not help.
+            Self::Load(error) => match error.failure() {
+                Some(reason) => reason.fmt(f),
+                None => error.fmt(f),
+            },
             Self::Output(error) => write!(f, "the report could not be written: {error}"),
         }
     }
@@ -81,9 +75,22 @@ impl StdError for Error {
         match self {
             Self::GitMissing(error) | Self::Output(error) => Some(error),
             Self::Index(error) => Some(error),
-            Self::Cache(error) => Some(&**error),
+            Self::Cache(error) => Some(error),
+            Self::Load(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl From<crate::warmstart::Error> for Error {
+    fn from(error: crate::warmstart::Error) -> Self {
+        Self::Cache(error)
+    }
+}
+
+impl From<crate::warmstart::LoadError<Self>> for Error {
+    fn from(error: crate::warmstart::LoadError<Self>) -> Self {
+        Self::Load(error)
     }
 }
 

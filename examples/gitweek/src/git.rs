@@ -3,7 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fs,
-    io::{BufReader, Read},
+    io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     thread::JoinHandle,
@@ -115,11 +115,13 @@ impl Repository {
         let mut command = self.git("rev-list");
         command.args(["--count", "--no-merges", &self.head]);
         command.args(known.map(|known| format!("^{known}")));
-        let mut text = String::new();
-        let mut output = Output::of("rev-list", command)?;
-        output.stream.read_to_string(&mut text).map_err(|error| Error::GitOutput(error.to_string()))?;
-        output.finish()?;
-        text.trim().parse().map_err(|_| Error::GitOutput(format!("{text:?} is not a number of commits")))
+        let mut count = Ok(0);
+        Output::of("rev-list", command)?.for_each_line(|line| {
+            count =
+                line.parse().map_err(|_| Error::GitOutput(format!("{line:?} is not a number of commits")));
+            Ok(())
+        })?;
+        count
     }
 
     /// The hashes of the commits that `known` reaches and HEAD does not, one per line.
@@ -161,7 +163,8 @@ pub(crate) struct Output {
 
 impl Output {
     fn of(name: &'static str, mut command: Command) -> Result<Self> {
-        let mut process = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(Error::GitMissing)?;
+        let mut process =
+            command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(Error::GitMissing)?;
         let (Some(stdout), Some(mut stderr)) = (process.stdout.take(), process.stderr.take()) else {
             return Err(Error::GitOutput("it is not there".to_owned()));
         };
@@ -176,12 +179,22 @@ impl Output {
         Ok(Self { command: name, process, stream, complaints: Some(complaints) })
     }
 
-    /// Waits for the process, once all its output is read.
+    /// Hands over the output line by line and waits for the end of the process.
+    pub(crate) fn for_each_line(mut self, mut visit: impl FnMut(&str) -> Result<()>) -> Result<()> {
+        for line in self.stream.by_ref().lines() {
+            visit(&line.map_err(|error| Error::GitOutput(error.to_string()))?)?;
+        }
+        self.finish()
+    }
+
+    /// Waits for the process. Whatever it still has to say is not of interest.
     ///
     /// # Errors
     ///
     /// If git failed: what was read is then not the whole.
     pub(crate) fn finish(mut self) -> Result<()> {
+        // A process that cannot go on writing would not end. One whose output is unreadable still tells how it ended.
+        let _ = io::copy(&mut self.stream, &mut io::sink());
         let status = self.process.wait().map_err(Error::GitMissing)?;
         if status.success() {
             return Ok(());
@@ -227,9 +240,13 @@ fn git(folder: Option<&Path>, name: &'static str) -> Command {
     if let Some(folder) = folder {
         // A folder that was named goes before the variables that a hook or an alias of git's sets.
         command.arg("-C").arg(folder);
-        LOCATION.iter().for_each(|name| drop(command.env_remove(name)));
+        for name in LOCATION {
+            command.env_remove(name);
+        }
     }
-    MANNER.iter().for_each(|name| drop(command.env_remove(name)));
+    for name in MANNER {
+        command.env_remove(name);
+    }
     // The history as it was committed; messages in the language that `refusal` knows.
     command.env("GIT_NO_REPLACE_OBJECTS", "1").env("GIT_GRAFT_FILE", "/dev/null");
     command.env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C").stdin(Stdio::null());

@@ -63,7 +63,9 @@ impl<R: BufRead> Commits<R> {
         while self.read_item()? {
             let item = self.item.strip_prefix(b"\n").unwrap_or(&self.item);
             if item.contains(&b'\t') {
-                let Some(commit) = &mut self.current else { return Err(unexpected("files before a commit", item)) };
+                let Some(commit) = &mut self.current else {
+                    return Err(unexpected("files before a commit", item));
+                };
                 commit.add_file(item)?;
             } else {
                 let next = self.read_head()?;
@@ -166,7 +168,14 @@ mod tests {
 
     #[test]
     fn stream_that_ends_early_or_is_none_of_gits_is_an_error() {
-        for text in [&A[..9], A, &format!("{A}\05\0Ada\0"), "1\t2\tfile\0", &format!("{A}\05\0Ada\0one\0\nx\t2\tf\0"), "\0"] {
+        for text in [
+            &A[..9],
+            A,
+            &format!("{A}\05\0Ada\0"),
+            "1\t2\tfile\0",
+            &format!("{A}\05\0Ada\0one\0\nx\t2\tf\0"),
+            "\0",
+        ] {
             assert!(matches!(read(text), Err(Error::GitOutput(_))), "{text}");
         }
         assert_eq!(read("").unwrap(), []);

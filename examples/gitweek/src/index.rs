@@ -5,7 +5,12 @@
 
 use std::{path::Path, thread::sleep, time::Duration};
 
-use rusqlite::{Connection, OptionalExtension, config::DbConfig, params};
+use rusqlite::{
+    Connection, OptionalExtension, ToSql,
+    config::DbConfig,
+    params,
+    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
+};
 
 use crate::{
     error::{Error, Result},
@@ -51,19 +56,30 @@ impl Index {
     pub(crate) fn open(path: Option<&Path>, repository: &Repository) -> Result<Self> {
         let Some(path) = path else { return Self::at(Connection::open_in_memory()?, repository) };
         match Connection::open(path).map_err(Error::from).and_then(|db| Self::at(db, repository)) {
-            Err(Error::Index(error)) => {
-                note(format_args!("the index {} is made anew: {error}", path.display()));
-                Self::anew(path, repository)
-            }
+            Err(Error::Index(damage)) => Self::anew(path, repository, &damage),
             other => other,
         }
     }
 
     /// Empties the file at `path`, whatever is in it, and builds the index again.
-    pub(crate) fn anew(path: &Path, repository: &Repository) -> Result<Self> {
-        match Connection::open(path).and_then(emptied).map_err(Error::from).and_then(|db| Self::at(db, repository)) {
+    pub(crate) fn anew(path: &Path, repository: &Repository, damage: &rusqlite::Error) -> Result<Self> {
+        match Connection::open(path)
+            .and_then(emptied)
+            .map_err(Error::from)
+            .and_then(|db| Self::at(db, repository))
+        {
+            Ok(index) => {
+                note(format_args!(
+                    "the index {} was damaged and has been made anew: {damage}",
+                    path.display()
+                ));
+                Ok(index)
+            }
             Err(Error::Index(error)) => {
-                note(format_args!("the whole history is read, as there can be no index: {error}"));
+                note(format_args!(
+                    "there can be no index at {}, so all history is read: {error}",
+                    path.display()
+                ));
                 Self::open(None, repository)
             }
             other => other,
@@ -73,12 +89,8 @@ impl Index {
     /// How many commits each week has, earliest week first.
     pub(crate) fn weeks(&self) -> Result<Vec<(Week, u64)>> {
         let mut query = self.db.prepare("SELECT week, count(*) FROM commits GROUP BY week ORDER BY week")?;
-        let rows = query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
-        rows.map(|row| {
-            let (week, commits) = row?;
-            Ok((week.parse().map_err(|_| rusqlite::Error::InvalidQuery)?, commits))
-        })
-        .collect()
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// The commits of a week, newest first.
@@ -87,7 +99,7 @@ impl Index {
             "SELECT oid, time, author, subject, files, insertions, deletions
              FROM commits WHERE week = ? ORDER BY time DESC, id DESC",
         )?;
-        let rows = query.query_map([week.to_string()], |row| {
+        let rows = query.query_map([week], |row| {
             Ok(Commit {
                 oid: row.get(0)?,
                 time: row.get(1)?,
@@ -101,7 +113,7 @@ impl Index {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn at(db: Connection, repository: &Repository) -> Result<Self> {
+    fn at(mut db: Connection, repository: &Repository) -> Result<Self> {
         db.busy_handler(Some(wait_for_other))?;
         db.pragma_update(None, "synchronous", "NORMAL")?;
         let index = Self { db };
@@ -152,13 +164,16 @@ impl Index {
     /// The commit whose history the index holds, as far as HEAD reaches that too. `None` if nothing of it can
     /// stay.
     fn take_out_gone(&self, repository: &Repository, view: &str) -> Result<Option<String>> {
-        let Some((known, _)) = self.state()?.filter(|(_, known_view)| known_view == view) else { return Ok(None) };
+        let Some((known, _)) = self.state()?.filter(|(_, known_view)| known_view == view) else {
+            return Ok(None);
+        };
         if repository.attributes_differ(&known, repository.head())? {
             return Ok(None);
         }
-        self.db.execute_batch("CREATE TEMP TABLE IF NOT EXISTS gone (oid TEXT PRIMARY KEY); DELETE FROM gone")?;
+        self.db
+            .execute_batch("CREATE TEMP TABLE IF NOT EXISTS gone (oid TEXT PRIMARY KEY); DELETE FROM gone")?;
         let mut insert = self.db.prepare("INSERT INTO gone (oid) VALUES (?)")?;
-        match repository.gone(&known)?.for_each_line(|oid| Ok(drop(insert.execute([oid])?))) {
+        match repository.gone(&known)?.for_each_line(|oid| Ok(insert.execute([oid]).map(|_| ())?)) {
             Ok(()) => {}
             // After a rewrite, git throws the old commits away some day.
             Err(Error::Git { .. }) => return Ok(None),
@@ -175,18 +190,36 @@ impl Index {
              VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )?;
         let mut log = repository.log(known)?;
-        for commit in Commits::new(&mut log.stream) {
+        let read = Commits::new(&mut log.stream).try_for_each(|commit| {
             let Commit { oid, time, author, subject, files, insertions, deletions } = commit?;
-            let week = Week::at(time).to_string();
+            let week = Week::at(time);
             insert.execute(params![oid, week, time, author, subject, files, insertions, deletions])?;
             progress.advance();
+            Ok(())
+        });
+        if !matches!(read, Err(Error::Index(_))) {
+            // Before its output is called wrong: git may have failed in the middle, and says why.
+            log.finish()?;
         }
-        log.finish()
+        read
+    }
+}
+
+/// As text: `2026-W47` can be read in the `sqlite3` shell, and sorts as the weeks do.
+impl ToSql for Week {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.to_string().into())
+    }
+}
+
+impl FromSql for Week {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map_err(|why: String| FromSqlError::Other(why.into()))
     }
 }
 
 /// Makes a database empty under SQLite's own locks, so that no other process is in the middle of reading it.
-fn emptied(db: Connection) -> rusqlite::Result<Connection> {
+fn emptied(mut db: Connection) -> rusqlite::Result<Connection> {
     db.busy_handler(Some(wait_for_other))?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_RESET_DATABASE, true)?;
     db.execute_batch("VACUUM")?;

@@ -1,6 +1,9 @@
 //! A bar for the first reading of a large history.
 
-use std::{io::{IsTerminal, stderr}, time::Duration};
+use std::{
+    io::{IsTerminal, stderr},
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -20,8 +23,9 @@ impl Progress {
         if count < LARGE {
             return Ok(Self(ProgressBar::hidden()));
         }
-        let style = ProgressStyle::with_template("Reading history {bar:30} {pos} of {len} commits, {eta} left")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template("Reading history {bar:30} {pos} of {len} commits, {eta} left")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(count).with_style(style.progress_chars("━╸─"));
         bar.enable_steady_tick(Duration::from_millis(200));
         Ok(Self(bar))

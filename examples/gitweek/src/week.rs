@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 ///
 /// Earlier weeks are smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
 pub(crate) struct Week {
     year: i16,
     number: i8,
@@ -68,12 +67,6 @@ impl fmt::Display for Week {
     }
 }
 
-impl From<Week> for String {
-    fn from(week: Week) -> Self {
-        week.to_string()
-    }
-}
-
 impl FromStr for Week {
     type Err = String;
 
@@ -89,14 +82,6 @@ impl FromStr for Week {
             Ok(_) => Ok(Self { year, number }),
             Err(_) => Err(format!("the year {year} has no week {number}")),
         }
-    }
-}
-
-impl TryFrom<String> for Week {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
     }
 }
 
@@ -133,7 +118,9 @@ mod tests {
     #[test]
     fn only_weeks_of_the_calendar_are_read() {
         assert_eq!(week("2026-w53").to_string(), "2026-W53");
-        for text in ["", "2026", "2026-47", "2026-W54", "2025-W53", "2026-W00", "2026-W1", "26-W01", "2026-W+1"] {
+        for text in
+            ["", "2026", "2026-47", "2026-W54", "2025-W53", "2026-W00", "2026-W1", "26-W01", "2026-W+1"]
+        {
             assert!(text.parse::<Week>().is_err(), "{text}");
         }
     }
