@@ -1,7 +1,7 @@
 //! A large history to try gitweek on, as a stream for `git fast-import`.
 //!
 //! ```text
-//! git init large
+//! git init -b main large
 //! cargo run -p gitweek --example make_history -- 20000 src/*.rs | git -C large fast-import
 //! ```
 //!
@@ -54,9 +54,7 @@ impl<W: Write> History<W> {
                 1 => {}
                 _ if is_side => writeln!(self.out, "from :{}", mark - 1)?,
                 _ if mark % 20 == 11 => writeln!(self.out, "from :{}", mark - 2)?,
-                _ if mark % 20 == 15 && mark > 15 => {
-                    writeln!(self.out, "from :{}\nmerge :{}", mark - 1, mark - 5)?
-                }
+                _ if mark % 20 == 15 => writeln!(self.out, "from :{}\nmerge :{}", mark - 1, mark - 5)?,
                 _ => writeln!(self.out, "from :{}", mark - 1)?,
             }
             for _ in 0..=self.random.below(4) {
@@ -101,7 +99,6 @@ impl<W: Write> History<W> {
 struct Random(u64);
 
 impl Random {
-    #[expect(clippy::cast_possible_truncation, reason = "the upper 31 bits are wanted, and fit")]
     fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % limit

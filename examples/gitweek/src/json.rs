@@ -36,6 +36,7 @@ struct Milliseconds {
     total_ms: f64,
     git_ms: f64,
     cache_ms: f64,
+    data_ms: f64,
     index_ms: Option<f64>,
 }
 
@@ -82,8 +83,9 @@ pub(crate) fn render(report: &Report, timings: Timings, cache: &Stats) -> String
         timings: Milliseconds {
             git_ms: ms(timings.git),
             cache_ms: ms(timings.cache),
+            data_ms: ms(timings.data),
             index_ms: timings.index.map(ms),
-            total_ms: ms(timings.started.elapsed()),
+            total_ms: ms(timings.total),
         },
         cache: CacheStats {
             memory: tier(cache, "memory"),

@@ -76,8 +76,7 @@ fn run(args: &Args, started: Instant) -> Result<()> {
             .map_err(|error| Error::Output(std::io::Error::other(error)))?,
         Format::Json => json::render(&report, session.timings(), &session.cache_stats()),
     };
-    let written = stdout().lock().write_all(text.as_bytes()).map_err(Error::Output);
-    // What was learned is kept, even if nobody read the report to its end.
+    // Before somebody takes their time to read: an open index makes others wait.
     session.close();
-    written
+    stdout().lock().write_all(text.as_bytes()).map_err(Error::Output)
 }

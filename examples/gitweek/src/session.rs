@@ -27,7 +27,10 @@ pub(crate) struct Session {
     data: DataService,
     selected_week: Handle<Week>,
     preferences: Handle<Preferences>,
-    timings: Timings,
+    started: Instant,
+    /// When git had answered, and when the cache was open.
+    git: Duration,
+    opened: Duration,
 }
 
 /// How the person wants to see things.
@@ -41,13 +44,15 @@ pub(crate) struct Preferences {
 /// Where the time went.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timings {
-    /// When the program began.
-    pub(crate) started: Instant,
+    /// Everything so far.
+    pub(crate) total: Duration,
     /// Until git had said what HEAD is.
     pub(crate) git: Duration,
     /// Opening the cache.
     pub(crate) cache: Duration,
-    /// Bringing the index up to date and reading it. `None` if the cache had all the answers.
+    /// From there to here: finding or computing what the report says.
+    pub(crate) data: Duration,
+    /// The part of that for bringing the index up to date and asking it. `None` if the cache had all the answers.
     pub(crate) index: Option<Duration>,
 }
 
@@ -72,7 +77,9 @@ impl Session {
             data: DataService::new(repository, &cache, folder.map(|folder| folder.join("index.db")))?,
             selected_week: cache.category("current_week")?,
             preferences: cache.category("user_preferences")?,
-            timings: Timings { started, git, cache: started.elapsed() - git, index: None },
+            started,
+            git,
+            opened: started.elapsed(),
             cache,
         };
         let author = args.author.clone().unwrap_or_default();
@@ -111,7 +118,14 @@ impl Session {
 
     /// Where the time went so far.
     pub(crate) fn timings(&self) -> Timings {
-        Timings { index: self.data.index_time(), ..self.timings }
+        let total = self.started.elapsed();
+        Timings {
+            total,
+            git: self.git,
+            cache: self.opened - self.git,
+            data: total - self.opened,
+            index: self.data.index_time(),
+        }
     }
 
     /// What the cache has done so far.
@@ -121,7 +135,9 @@ impl Session {
 
     /// Keeps what was learned for the next time.
     pub(crate) fn close(self) {
-        if let Err(error) = self.cache.close() {
+        // The cache looks after itself every minute, which is never in the life of this process.
+        let maintained = if self.data.index_time().is_some() { self.cache.maintain() } else { Ok(()) };
+        if let Err(error) = maintained.and(self.cache.close()) {
             note(format_args!("the next report will take longer: {error}"));
         }
     }

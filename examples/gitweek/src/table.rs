@@ -6,7 +6,7 @@ use console::{measure_text_width, style};
 use indicatif::HumanCount;
 
 use crate::{
-    activity::{TaskList, WeekStats},
+    activity::{Task, TaskList, WeekStats},
     report::Report,
     sparkline::Sparkline,
     terminal::{cell, columns, cut, printable},
@@ -90,7 +90,7 @@ fn commits(out: &mut String, list: &TaskList) -> fmt::Result {
     writeln!(out, "\n{}", style("Commits").bold())?;
     let shown = &list.tasks[..list.tasks.len().min(COMMITS)];
     let name = widest(shown.iter().map(|task| list.author(task)));
-    let width = |lines: fn(&crate::activity::Task) -> u64| {
+    let width = |lines: fn(&Task) -> u64| {
         1 + shown.iter().map(|task| HumanCount(lines(task)).to_string().len()).max().unwrap_or(0)
     };
     let (added, deleted) = (width(|task| task.insertions), width(|task| task.deletions));
@@ -101,7 +101,7 @@ fn commits(out: &mut String, list: &TaskList) -> fmt::Result {
             out,
             "  {}  {:<6}  {}  {}  {}  {}",
             style(task.oid.get(..8).unwrap_or(&task.oid)).yellow(),
-            day(task.time).strftime("%a %-d"),
+            day(task.time).strftime("%a %-d").to_string(),
             style(format!("{:>added$}", format!("+{}", HumanCount(task.insertions)))).green(),
             style(format!("{:>deleted$}", format!("-{}", HumanCount(task.deletions)))).red(),
             style(cell(list.author(task), name)).dim(),

@@ -14,8 +14,9 @@ pub(crate) fn note(text: impl fmt::Display) {
 
 /// Says something on standard error, under the program's name.
 pub(crate) fn say(text: impl fmt::Display) {
+    let lines: Vec<_> = text.to_string().lines().map(printable).collect();
     // Nobody can be told that nobody can be told.
-    let _ = writeln!(stderr(), "gitweek: {}", printable(&text.to_string()));
+    let _ = writeln!(stderr(), "gitweek: {}", lines.join("\n  "));
 }
 
 /// How many columns the terminal has. Into a file or a pipe, no text is cut.

@@ -1,6 +1,6 @@
 //! A report is never about yesterday's history.
 
-use std::process::Stdio;
+use std::{io::Read, process::Stdio};
 
 use crate::{
     repo::{Numbers, Repo},
@@ -148,6 +148,22 @@ fn two_work_trees_at_once_are_both_right() {
             assert_eq!(counted, if number % 2 == 1 { 5 } else { 12 });
         }
     }
+}
+
+#[test]
+fn slow_reader_keeps_nobody_waiting() {
+    // More weeks than a pipe holds text for.
+    let weekly = |stream: Stream, week| stream.commit(b"Ada", NOON + 7 * week * DAY, &[]);
+    let repo = Repo::import((0..2000).fold(Stream::default(), weekly).bytes());
+    let options = ["--format=json", "--no-cache"];
+    let mut stuck = repo.gitweek(&options).stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = [0];
+    stuck.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    repo.commit("file", "new\n", NOON + 14_000 * DAY);
+    assert_eq!(repo.report(&options)["weeks"].as_array().unwrap().len(), 2001);
+    assert!(stuck.try_wait().unwrap().is_none(), "it still wants to write");
+    drop(stuck.stdout.take());
+    assert!(stuck.wait().unwrap().success());
 }
 
 #[test]

@@ -47,6 +47,15 @@ fn sub_folder_of_a_work_tree() {
 }
 
 #[test]
+fn folder_of_git_itself() {
+    let repo = some_history();
+    let git_dir = repo.path.join(".git");
+    repo.check();
+    repo.commit("file", "more\n", NOON + 2_000_000);
+    repo.at(git_dir).check();
+}
+
+#[test]
 fn shallow_clone_works_and_says_so() {
     let repo = some_history();
     let (url, copy) = (format!("file://{}", repo.path.display()), repo.beside("copy"));
