@@ -22,8 +22,8 @@ use crate::warmstart::{Cache, Handle};
 use crate::{
     activity::{TaskList, WeekCount, WeekList, WeekStats},
     error::{Error, Result},
-    git::Repository,
     index::Index,
+    repository::Repository,
     week::Week,
 };
 

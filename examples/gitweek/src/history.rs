@@ -36,7 +36,7 @@ impl Commit {
 
 /// The commits of a stream, one by one. The stream as a whole is never in memory.
 ///
-/// [`Repository::log`](crate::git::Repository::log) makes git end every item with a NUL, the only byte that
+/// [`Repository::log`](crate::repository::Repository::log) makes git end every item with a NUL, the only byte that
 /// occurs neither in a path nor in a name nor in a subject:
 ///
 /// ```text

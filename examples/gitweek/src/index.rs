@@ -14,9 +14,9 @@ use rusqlite::{
 
 use crate::{
     error::{Error, Result},
-    git::Repository,
     history::{Commit, Commits},
     progress::Progress,
+    repository::Repository,
     terminal::note,
     week::Week,
 };

@@ -11,7 +11,7 @@
 //! - [`session`]: the state of the session, in the memory categories of the same cache.
 //! - [`index`]: the commits as application data, extended as the history grows. The cache is derived from it and
 //!   may be thrown away at any time.
-//! - [`git`] and [`history`]: the git process and the stream that it prints.
+//! - [`repository`], [`git`] and [`history`]: what git is asked, its process, and the stream that it prints.
 //! - [`table`] and [`json`]: the report, for people and for programs.
 //!
 //! A run that finds its answers in the cache starts one git process, which tells what HEAD is, and does not open
@@ -35,6 +35,7 @@ mod json;
 mod place;
 mod progress;
 mod report;
+mod repository;
 mod session;
 mod sparkline;
 mod table;

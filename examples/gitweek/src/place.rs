@@ -8,7 +8,7 @@ use std::{
 
 use directories::ProjectDirs;
 
-use crate::{git::Repository, terminal::note};
+use crate::{repository::Repository, terminal::note};
 
 /// The folder of a repository's index and cache, which exists. `None` if there can be none; a note says why.
 pub(crate) fn folder(cache_dir: Option<&Path>, repository: &Repository) -> Option<PathBuf> {

@@ -13,9 +13,9 @@ use crate::{
     args::{Args, Format},
     data_service::DataService,
     error::{Error, Result},
-    git::Repository,
     place,
     report::Report,
+    repository::Repository,
     terminal::note,
     week::Week,
 };

@@ -17,8 +17,6 @@ use crate::{
 const COMMITS: usize = 20;
 /// Columns of the longest bar.
 const BAR: u64 = 30;
-/// Columns of the longest name.
-const NAME: usize = 24;
 
 /// The whole report. Coloured if standard output is a terminal that likes colours.
 pub(crate) fn render(report: &Report, tasks: &TaskList) -> Result<String, fmt::Error> {
@@ -61,11 +59,11 @@ fn weeks(out: &mut String, report: &Report) -> fmt::Result {
     let margin = " ".repeat(first.to_string().len());
     writeln!(
         out,
-        "\n{}  {before}{}{after}  {}  (at most {} a week)",
+        "\n{}  {before}{}{after}  {}  up to {} a week",
         style(first).dim(),
         style(selected).cyan().bold(),
         style(last).dim(),
-        counted(highest, "commit"),
+        HumanCount(highest),
     )?;
     writeln!(out, "{margin}  {}", style(marker).cyan())
 }
@@ -123,8 +121,10 @@ fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", HumanCount(number), if number == 1 { "" } else { "s" })
 }
 
+/// The columns of a column of names: those of the longest, if it leaves room for other things.
 fn widest<'a>(names: impl Iterator<Item = &'a str>) -> usize {
-    names.map(|name| measure_text_width(&printable(name))).max().unwrap_or(0).min(NAME)
+    let widest = names.map(|name| measure_text_width(&printable(name))).max().unwrap_or(0);
+    widest.min((columns() / 5).clamp(8, 24))
 }
 
 /// The length of a bar, at least one column.

@@ -25,7 +25,7 @@ fn table_says_what_happened() {
     for part in [
         "project  2023-W46  Mon 13 Nov – Sun 19 Nov 2023\n",
         "30 commits by 2 authors  ·  30 files changed  ·  +30 -29 lines\n",
-        "·█  2023-W46  (at most 30 commits a week)\n",
+        "·█  2023-W46  up to 30 a week\n",
         "  Ada    20  ██████████████████████████████\n  Grace  10  ███████████████\n",
         "  Wed 15  +1  -1  Ada    Change 29\n",
         "\n  and 10 more\n",
