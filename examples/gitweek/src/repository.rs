@@ -142,7 +142,7 @@ impl Repository {
         command.args(["--no-merges", "--reverse", "--no-renames", "--numstat", "-z"]);
         command.arg("--format=tformat:%H%x00%ct%x00%an%x00%s").arg("--encoding=UTF-8");
         // Whatever the configuration says to the contrary:
-        command.args(["--root", "--no-relative", "--no-ext-diff", "--no-color"]);
+        command.args(["--root", "--no-relative", "--no-color"]);
         command.args(["--no-show-signature", "--no-notes", "--no-mailmap"]);
         command.arg(&self.head).args(known.map(|known| format!("^{known}"))).arg("--");
         Output::of("log", command)

@@ -198,8 +198,31 @@ fn configuration_does_not_change_what_is_read() {
     let expected =
         Numbers { commits: 4, authors: 1, files: 5, insertions: 2 * lines(TEXT) + 3, deletions: lines(TEXT) };
     assert_eq!(Numbers::of(&repo.report(&[])), expected);
+    // From a sub-folder, and from the beginning.
+    std::fs::remove_dir_all(repo.cache_dir()).unwrap();
     let sub = repo.path.join("sub");
     assert_eq!(Numbers::of(&repo.at(sub).report(&["--no-cache"])), expected);
+}
+
+#[cfg(unix)]
+#[test]
+fn signatures_are_not_shown() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let repo = Repo::new();
+    repo.commit("file", "one\n", NOON);
+    let commit = repo.git_text(&["cat-file", "commit", "HEAD"]);
+    let signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----\n\n";
+    std::fs::write(repo.path.join("signed"), commit.replacen("\n\n", &format!("\n{signature}"), 1)).unwrap();
+    let signed = repo.git_text(&["hash-object", "-t", "commit", "-w", "signed"]);
+    repo.git(&["reset", "-q", &signed]);
+    let program = repo.beside("gpg");
+    std::fs::write(&program, "#!/bin/sh\necho 'gpg: a signature' >&2\n").unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();
+    repo.git(&["config", "gpg.program", program.to_str().unwrap()]);
+    repo.git(&["config", "log.showSignature", "true"]);
+    assert!(repo.git_text(&["log"]).contains("gpg: a signature"));
+    repo.check();
 }
 
 #[test]
