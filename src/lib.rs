@@ -1,1 +1,32 @@
-//! PLACEHOLDER
+#![doc = include_str!("../README.md")]
+//!
+//! # Features
+//!
+//! | feature | on by default | what it adds |
+//! |---|---|---|
+//! | `memory` | yes | [`memory`]: the memory tier, and [`MemoryCache`](memory::MemoryCache) for use alone |
+//! | `sqlite` | yes | [`sqlite`]: the SQLite tier, and [`SqliteCache`](sqlite::SqliteCache) for use alone |
+//! | `zstd` | no | Zstandard beside lz4 for stored values |
+//!
+//! Each tier is a crate of its own, and so is [`core`], which they share: who needs one takes that one.
+
+#[cfg(any(feature = "memory", feature = "sqlite"))]
+mod open;
+
+#[doc(inline)]
+pub use cache_core as core;
+#[cfg(feature = "memory")]
+#[doc(inline)]
+pub use cache_memory as memory;
+#[cfg(feature = "sqlite")]
+#[doc(inline)]
+pub use cache_sqlite as sqlite;
+
+pub use cache_core::{
+    Budget, Bytes, Compression, EntryInfo, Error, ErrorKind, Handle, Level, LoadError, Result, Route, Routes,
+    TieredCache, TieredCache as Cache, Ttl, days, hours, minutes, stats, stats::Stats,
+};
+#[cfg(feature = "sqlite")]
+pub use open::open_dir;
+#[cfg(any(feature = "memory", feature = "sqlite"))]
+pub use open::{CacheOptions, in_memory};

@@ -1,4 +1,4 @@
-//! A whole tier over a `HashMap`.
+//! A whole tier over a `HashMap`. It has to keep budgets, but may choose what makes room: here, anything.
 
 use std::{collections::HashMap, sync::Arc, sync::Mutex};
 
@@ -6,14 +6,16 @@ use cache_core::{
     Category, Clock, CoarseClock, Entry, EntryInfo, Guard, Key, Level, Result, Tier, TieredCache,
 };
 
+/// Entries of all categories, without bounds.
 #[derive(Debug)]
-struct MapTier {
+pub struct MapTier {
     map: Mutex<HashMap<(String, String), Entry>>,
     clock: Arc<dyn Clock>,
 }
 
 impl MapTier {
-    fn new(clock: Arc<dyn Clock>) -> Self {
+    /// An empty tier on a clock.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { map: Mutex::default(), clock }
     }
 }
@@ -42,9 +44,20 @@ impl Tier for MapTier {
             return Err(cache_core::Error::too_large(key, entry.size, limit));
         }
         let mut map = self.map.lock().expect("nothing panics under this lock");
-        if guard.holds() {
-            map.insert(owned(key), entry.clone());
+        if !guard.holds() {
+            return Ok(());
         }
+        map.remove(&owned(key));
+        loop {
+            let mut others = map.iter().filter(|((category, _), _)| category == key.category().name());
+            let used: u64 = others.clone().map(|(_, other)| other.size).sum();
+            if used + entry.size <= limit {
+                break;
+            }
+            let victim = others.next().map(|(name, _)| name.clone());
+            victim.map(|name| map.remove(&name));
+        }
+        map.insert(owned(key), entry.clone());
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -74,7 +74,14 @@ pub struct CoarseClock {
 impl CoarseClock {
     /// A clock of this process.
     pub fn new() -> Self {
-        let anchor = Time { monotonic: coarse_monotonic(), wall: coarse_wall() };
+        let anchor = loop {
+            // Both of one tick, or else one of them would be ahead of the other for good.
+            let monotonic = coarse_monotonic();
+            let wall = coarse_wall();
+            if coarse_monotonic() == monotonic {
+                break Time { monotonic, wall };
+            }
+        };
         Self { anchor, tick: AtomicU64::new(anchor.monotonic), wall: AtomicI64::new(anchor.wall) }
     }
 }
@@ -91,6 +98,14 @@ impl Clock for CoarseClock {
         }
         Time { monotonic, wall: self.wall.load(Relaxed) }
     }
+}
+
+/// The clock that every cache of this process goes by unless it is given another: one [`CoarseClock`].
+///
+/// One for all, so that what one of them stores is never "created in the future" for another.
+pub fn default_clock() -> Arc<dyn Clock> {
+    static CLOCK: LazyLock<Arc<CoarseClock>> = LazyLock::new(|| Arc::new(CoarseClock::new()));
+    CLOCK.clone()
 }
 
 #[cfg(target_os = "linux")]

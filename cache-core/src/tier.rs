@@ -203,7 +203,7 @@ pub struct Touch {
 /// Hears of entries that leave a tier by themselves.
 ///
 /// Called without any lock of the tier's held; may call the tier.
-pub trait Observer: Send + Sync {
+pub trait Observer: Send + Sync + fmt::Debug {
     /// An entry left the tier.
     fn departed(&self, departure: Departure<'_>);
 }

@@ -290,10 +290,7 @@ impl Inner {
     }
 
     fn check_open(&self) -> Result<()> {
-        match self.is_closed() {
-            true => Err(Error::new(ErrorKind::Closed)),
-            false => Ok(()),
-        }
+        if self.is_closed() { Err(Error::new(ErrorKind::Closed)) } else { Ok(()) }
     }
 
     fn close(&self) -> Result<()> {
@@ -310,6 +307,7 @@ impl Inner {
 }
 
 /// What a tier tells goes to the category that it is about.
+#[derive(Debug)]
 struct Relay(Weak<Inner>);
 
 impl Observer for Relay {

@@ -8,7 +8,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 
 use super::{Inner, Relay, Spaces, TieredCache, maintenance::Maintenance};
-use crate::{Clock, CoarseClock, ErrorKind, Level, Result, Routes, Tier};
+use crate::{Clock, ErrorKind, Level, Result, Routes, Tier, default_clock};
 
 /// Puts a [`TieredCache`] together.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Builder {
         Self {
             tiers: Vec::new(),
             routes: Routes::reference(),
-            clock: Arc::new(CoarseClock::new()),
+            clock: default_clock(),
             front_entry_limit: Self::FRONT_ENTRY_LIMIT,
             cleanup_interval: Some(Self::CLEANUP_INTERVAL),
             degraded: None,
@@ -53,7 +53,8 @@ impl Builder {
         self
     }
 
-    /// Where the time of new entries comes from. The tiers have clocks of their own.
+    /// Where the time of new entries comes from. The tiers have clocks of their own; give them the same
+    /// one. Without this, [`default_clock`].
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self

@@ -45,6 +45,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// A hit in memory returns the live value: nothing is decoded or allocated.
     #[inline]
     pub fn get(&self, key: &str) -> Option<Arc<T>> {
+        self.inner.check_open().ok()?;
         let key = self.space.key(key).ok()?;
         if let Some(front) = &self.space.front {
             if let Some((value, _)) = self.open(front, &key, front.get(&key)) {
@@ -60,7 +61,9 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// The values under several keys, in their order. One transaction where the home tier is a
     /// database.
     pub fn get_many<K: AsRef<str>>(&self, keys: &[K]) -> Vec<Option<Arc<T>>> {
-        let keys: Vec<_> = keys.iter().map(|key| self.space.key(key.as_ref()).ok()).collect();
+        let is_open = !self.inner.is_closed();
+        let key = |name| self.space.key(name).ok().filter(|_| is_open);
+        let keys: Vec<_> = keys.iter().map(|name| key(name.as_ref())).collect();
         let mut values: Vec<_> = match &self.space.front {
             Some(front) => keys
                 .iter()
@@ -87,9 +90,13 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// Stores `value` under `key` for as long as the route says.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`], [`ErrorKind::KeyTooLong`] or [`ErrorKind::Unencodable`] for what cannot be
-    /// stored; [`ErrorKind::Degraded`] or another error of the home tier if it cannot write. What was
-    /// there stays.
+    /// [`TooLarge`], [`KeyTooLong`] or [`Unencodable`] for what cannot be stored; [`Degraded`] or another
+    /// error of the home tier if it cannot write. What was there stays.
+    ///
+    /// [`TooLarge`]: crate::ErrorKind::TooLarge
+    /// [`KeyTooLong`]: crate::ErrorKind::KeyTooLong
+    /// [`Unencodable`]: crate::ErrorKind::Unencodable
+    /// [`Degraded`]: crate::ErrorKind::Degraded
     pub fn insert(&self, key: &str, value: impl Into<Arc<T>>) -> Result<()> {
         self.insert_with(key, value, self.space.category.route().default_ttl())
     }
@@ -156,7 +163,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
 
     /// Whether there is a value under `key`. Does not count as a read.
     pub fn contains(&self, key: &str) -> bool {
-        let Ok(key) = self.space.key(key) else { return false };
+        let Ok(key) = self.inner.check_open().and_then(|()| self.space.key(key)) else { return false };
         self.space.seats().any(|seat| {
             let outcome = seat.tier.contains(&key);
             seat.heard(&outcome, key);

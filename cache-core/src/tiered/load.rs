@@ -111,6 +111,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
 
     /// A second look that counts as no read of its own.
     fn peek(&self, key: &Key<'_>) -> Option<Arc<T>> {
+        self.inner.check_open().ok()?;
         self.space.seats().find_map(|seat| {
             let entry = seat.tier.get(key).ok()??;
             match entry.value {

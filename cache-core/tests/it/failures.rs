@@ -1,0 +1,122 @@
+use std::{error::Error, sync::Arc, sync::atomic::Ordering::SeqCst, time::Duration};
+
+use cache_core::{Bytes, ErrorKind, Level, ManualClock, Route, Routes, TieredCache};
+
+use crate::{
+    map_tier::MapTier,
+    support::{Bench, ForgetAll, Home, bench},
+};
+
+#[test]
+fn failing_tier_is_a_miss_for_readers_and_an_error_for_writers() {
+    let Bench { cache, memory, home, .. } = bench();
+    let numbers = cache.category::<u32>("db").unwrap();
+    numbers.insert("k", 1).unwrap();
+    memory.forget_all();
+    home.fails.store(true, SeqCst);
+    assert_eq!(
+        (numbers.get("k"), numbers.contains("k"), numbers.get_many(&["k"])),
+        (None, false, vec![None])
+    );
+    assert_eq!(*numbers.get_or_load("k", || Ok::<_, std::io::Error>(2)).unwrap(), 2);
+    for refused in
+        [numbers.insert("k", 3), numbers.remove("k"), numbers.clear(), cache.flush(), cache.clear_all()]
+    {
+        assert!(refused.unwrap_err().to_string().contains("on fire"));
+    }
+    assert!(numbers.entries().is_err());
+    assert!(cache.stats().errors >= 5);
+    home.fails.store(false, SeqCst);
+    assert_eq!(numbers.get("k").as_deref(), Some(&1), "refused writes changed nothing");
+}
+
+#[test]
+fn undecodable_entry_is_a_miss_and_counted() {
+    let Bench { cache, home, .. } = bench();
+    let texts = cache.category::<String>("plain").unwrap();
+    texts.insert("k", "text".to_owned()).unwrap();
+    let category = cache_core::Category::new(2, "plain", Route::sqlite()).unwrap();
+    let key = cache_core::Key::new(&category, "k").unwrap();
+    let mut entry = cache_core::Tier::get(&*home, &key).unwrap().unwrap();
+    entry.value = cache_core::Value::Bytes(Bytes::from_static(b"\xff\xff"));
+    cache_core::Tier::put(&*home, &key, &entry, &cache_core::Unguarded).unwrap();
+    assert_eq!(texts.get("k"), None);
+    let stats = cache.stats();
+    assert_eq!((stats.errors, stats.total.misses), (1, 1));
+}
+
+#[test]
+fn value_that_cannot_be_stored_is_refused_and_loaded_all_the_same() {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Sparse {
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        note: Option<u8>,
+    }
+    let Bench { cache, .. } = bench();
+    let values = cache.category::<Sparse>("db").unwrap();
+    let error = values.insert("k", Sparse { note: None }).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Unencodable(_)), "{error}");
+    assert!(error.to_string().starts_with("db/\"k\": "), "{error}");
+    assert!(values.get_or_load("k", || Ok::<_, std::io::Error>(Sparse { note: None })).is_ok());
+    assert!(!values.contains("k"));
+}
+
+#[test]
+fn closed_cache_finds_nothing_and_refuses_inserts() {
+    let Bench { cache, .. } = bench();
+    let numbers = cache.category::<u32>("mem").unwrap();
+    numbers.insert("k", 1).unwrap();
+    cache.close().unwrap();
+    cache.close().unwrap();
+    assert_eq!(numbers.get("k"), None);
+    for refused in [numbers.insert("k", 2), numbers.remove("k"), numbers.clear(), cache.clear_all()] {
+        assert_eq!(refused.unwrap_err().kind(), &ErrorKind::Closed);
+    }
+    assert_eq!(*numbers.get_or_load("k", || Ok::<_, std::io::Error>(3)).unwrap(), 3);
+}
+
+#[test]
+fn failure_to_flush_comes_out_of_close() {
+    let Bench { cache, home, .. } = bench();
+    home.fails.store(true, SeqCst);
+    assert!(cache.close().unwrap_err().to_string().contains("on fire"));
+}
+
+#[test]
+fn unusable_builders_are_refused() {
+    let clock = ManualClock::new();
+    let tier = || Arc::new(MapTier::new(clock.clone()));
+    let builder = TieredCache::builder;
+    for (refused, why) in [
+        (builder().build(), "at least one tier"),
+        (builder().tier(Level::L1, tier()).tier(Level::L1, tier()).build(), "two tiers"),
+        (builder().tier(Level::L1, tier()).cleanup_interval(Duration::ZERO).build(), "never rest"),
+        (
+            builder().tier(Level::L1, tier()).routes(Routes::empty().with("", Route::memory())).build(),
+            "category \"\"",
+        ),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+        assert!(error.source().is_none());
+    }
+}
+
+#[test]
+fn maintenance_thread_runs_and_ends_with_the_last_handle() {
+    let clock = ManualClock::new();
+    let home = Home::new(clock.clone());
+    let cache = TieredCache::builder()
+        .tier(Level::L2, home.clone())
+        .clock(clock)
+        .cleanup_interval(Duration::from_millis(1))
+        .build()
+        .unwrap();
+    let handle = cache.category::<u32>("week_data").unwrap();
+    drop(cache);
+    handle.insert("k", 1).unwrap();
+    assert_eq!(handle.get("k").as_deref(), Some(&1), "the handle keeps the cache open");
+    drop(handle);
+    // Joined: the thread no longer holds the tier for a moment now and then.
+    assert_eq!(Arc::strong_count(&home), 1);
+}

@@ -1,0 +1,205 @@
+//! Things that happen at once, made to happen in the worst order.
+
+use std::{
+    sync::{Arc, Barrier, mpsc},
+    thread,
+};
+
+use cache_core::{Clock, Entry, Handle, Key};
+
+use crate::support::{Bench, ForgetAll, bench};
+
+fn handle(bench: &Bench) -> Handle<u32> {
+    bench.cache.category::<u32>("db").unwrap()
+}
+
+/// The number that the home tier itself holds.
+fn at_home(bench: &Bench, key: &str) -> Option<u32> {
+    let plain = cache_core::TieredCache::builder()
+        .tier(cache_core::Level::L2, bench.home.clone())
+        .routes(cache_core::Routes::empty().with("db", cache_core::Route::sqlite()))
+        .clock(bench.clock.clone())
+        .without_maintenance_thread()
+        .build()
+        .unwrap();
+    let value = plain.category::<u32>("db").unwrap().get(key).map(|value| *value);
+    std::mem::forget(plain);
+    value
+}
+
+#[test]
+fn old_value_from_home_does_not_overwrite_a_newer_copy() {
+    let bench = bench();
+    let numbers = handle(&bench);
+    numbers.insert("k", 1).unwrap();
+    bench.memory.forget_all();
+    let writer = numbers.clone();
+    bench.home.on_get(move || writer.insert("k", 2).unwrap());
+    assert_eq!(numbers.get("k").as_deref(), Some(&1), "read before the insert");
+    assert_eq!(numbers.get("k").as_deref(), Some(&2));
+}
+
+#[test]
+fn value_read_before_a_removal_is_not_kept() {
+    let bench = bench();
+    let numbers = handle(&bench);
+    numbers.insert("k", 1).unwrap();
+    bench.memory.forget_all();
+    let remover = numbers.clone();
+    bench.home.on_get(move || remover.remove("k").unwrap());
+    numbers.get("k");
+    assert_eq!(numbers.get("k"), None);
+}
+
+#[test]
+fn value_read_while_a_removal_is_under_way_is_not_kept() {
+    let bench = bench();
+    let numbers = handle(&bench);
+    numbers.insert("k", 1).unwrap();
+    bench.memory.forget_all();
+    let reader = numbers.clone();
+    bench.home.on_remove(move || assert_eq!(reader.get("k").as_deref(), Some(&1)));
+    numbers.remove("k").unwrap();
+    assert_eq!(numbers.get("k"), None);
+}
+
+#[test]
+fn value_read_before_a_clear_is_not_kept() {
+    let bench = bench();
+    let numbers = handle(&bench);
+    numbers.insert("k", 1).unwrap();
+    bench.memory.forget_all();
+    let clearer = numbers.clone();
+    bench.home.on_get(move || clearer.clear().unwrap());
+    numbers.get("k");
+    assert_eq!(numbers.get("k"), None);
+}
+
+#[test]
+fn insert_within_a_clear_leaves_both_tiers_alike() {
+    let bench = bench();
+    let numbers = handle(&bench);
+    let writer = numbers.clone();
+    bench.home.on_clear(move || writer.insert("k", 1).unwrap());
+    numbers.clear().unwrap();
+    assert_eq!(numbers.get("k").as_deref().copied(), at_home(&bench, "k"));
+}
+
+#[test]
+fn insert_overtaken_by_another_leaves_the_later_one_in_both_tiers() {
+    let bench = bench();
+    let numbers = handle(&bench);
+    let later = numbers.clone();
+    bench.home.on_put(move || later.insert("k", 2).unwrap());
+    numbers.insert("k", 1).unwrap();
+    assert_eq!((numbers.get("k").as_deref(), at_home(&bench, "k")), (Some(&2), Some(2)));
+}
+
+#[test]
+fn load_does_not_undo_an_insert_or_a_removal_made_meanwhile() {
+    for name in ["mem", "db"] {
+        let bench = bench();
+        let numbers = bench.cache.category::<u32>(name).unwrap();
+        let load = |during: &dyn Fn()| {
+            let loaded = numbers.get_or_load("k", || {
+                during();
+                Ok::<_, std::io::Error>(1)
+            });
+            assert_eq!(*loaded.unwrap(), 1);
+        };
+        load(&|| numbers.insert("k", 2).unwrap());
+        assert_eq!(numbers.get("k").as_deref(), Some(&2), "{name}");
+        numbers.remove("k").unwrap();
+        load(&|| numbers.remove("k").unwrap());
+        assert_eq!(numbers.get("k"), None, "{name}");
+        load(&|| numbers.clear().unwrap());
+        assert_eq!(numbers.get("k"), None, "{name}");
+    }
+}
+
+#[test]
+fn load_begun_before_a_removal_is_not_shared_after_it() {
+    let bench = bench();
+    let numbers = handle(&bench);
+    let (begun, has_begun) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let old = scope.spawn(|| {
+            numbers.get_or_load("k", move || {
+                begun.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                Ok::<_, std::io::Error>(1)
+            })
+        });
+        has_begun.recv().unwrap();
+        numbers.remove("k").unwrap();
+        assert_eq!(*numbers.get_or_load("k", || Ok::<_, std::io::Error>(2)).unwrap(), 2);
+        go_on.send(()).unwrap();
+        assert_eq!(*old.join().unwrap().unwrap(), 1);
+    });
+    assert_eq!(numbers.get("k").as_deref(), Some(&2));
+}
+
+#[test]
+fn concurrent_inserts_leave_one_winner_in_both_tiers() {
+    let bench = bench();
+    let numbers = handle(&bench);
+    let barrier = Barrier::new(4);
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let (numbers, barrier, bench) = (&numbers, &barrier, &bench);
+            scope.spawn(move || {
+                for round in 0..200 {
+                    barrier.wait();
+                    match (round + thread) % 5 {
+                        0 => numbers.remove("k").unwrap(),
+                        1 => drop(numbers.get("k")),
+                        _ => numbers.insert("k", round * 10 + thread).unwrap(),
+                    }
+                    if barrier.wait().is_leader() {
+                        let in_memory = numbers.get("k").map(|value| *value);
+                        assert_eq!(in_memory, at_home(bench, "k"), "round {round}");
+                    }
+                    barrier.wait();
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn copy_leaves_when_its_home_evicts_the_entry() {
+    let bench = bench();
+    let numbers = handle(&bench);
+    numbers.insert("k", 1).unwrap();
+    let category = cache_core::Category::new(1, "db", cache_core::Route::sqlite()).unwrap();
+    let key = Key::new(&category, "k").unwrap();
+    cache_core::Tier::remove(&*bench.home, &key, &cache_core::Unguarded).unwrap();
+    assert!(numbers.contains("k"), "the copy");
+    let observer = bench.home.observer.lock().unwrap().clone().unwrap();
+    let last_touch = cache_core::Touch { key: "k".into(), hits: 0, last: 0 };
+    observer.departed(cache_core::Departure {
+        tier: "home",
+        category: "db",
+        cause: cache_core::Cause::Evicted,
+        last_touch,
+    });
+    assert!(!numbers.contains("k"));
+    let home = bench.cache.stats().tiers.into_iter().find(|tier| tier.name == "home").unwrap();
+    assert_eq!(home.evictions, 1);
+}
+
+#[test]
+fn entry_of_the_future_is_not_copied_to_the_front() {
+    let bench = bench();
+    let numbers = handle(&bench);
+    numbers.insert("k", 1).unwrap();
+    bench.memory.forget_all();
+    let category = cache_core::Category::new(1, "db", cache_core::Route::sqlite()).unwrap();
+    let key = Key::new(&category, "k").unwrap();
+    let stored = cache_core::Tier::get(&*bench.home, &key).unwrap().unwrap();
+    let future = Entry { created_at: bench.clock.now().wall + 1_000, ..stored };
+    cache_core::Tier::put(&*bench.home, &key, &future, &cache_core::Unguarded).unwrap();
+    assert_eq!(numbers.get("k"), None);
+    drop(Arc::clone(&bench.home));
+}

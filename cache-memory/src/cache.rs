@@ -1,0 +1,277 @@
+//! The cache for use alone.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    hash::Hash,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use cache_core::{Clock, Error, ErrorKind, Result, Ttl, Unguarded};
+use equivalent::Equivalent;
+use hashlink::DefaultHashBuilder;
+
+use crate::{
+    Builder, RemovalCause,
+    builder::{Listener, Options},
+    gate::{Entrance, Gates},
+    slot::Slot,
+    store::{Gone, Group, Store},
+};
+
+/// A cache in memory, bounded in entries and optionally in bytes, with a time to live.
+///
+/// Shared by reference among threads; clone the value type's handle (`Arc`), not the cache. A value is
+/// cloned when it is returned, under the lock of its shard: make `V` cheap to clone.
+///
+/// ```
+/// use cache_memory::MemoryCache;
+///
+/// let cache = MemoryCache::builder().max_entries(500).build()?;
+/// cache.insert("2026-W47".to_owned(), 38.5)?;
+/// assert_eq!(cache.get("2026-W47"), Some(38.5));
+/// assert_eq!(cache.get_or_insert_with("2026-W48".to_owned(), || 40.0), 40.0);
+/// # Ok::<(), cache_memory::Error>(())
+/// ```
+pub struct MemoryCache<K, V> {
+    store: Store<K, V, DefaultHashBuilder>,
+    group: Arc<Group>,
+    gates: Gates,
+    clock: Arc<dyn Clock>,
+    options: Options<K, V>,
+    counts: Counts,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    insertions: AtomicU64,
+    evictions: AtomicU64,
+    expirations: AtomicU64,
+}
+
+/// What a [`MemoryCache`] has done and holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemoryStats {
+    /// Reads that found a value.
+    pub hits: u64,
+    /// Reads that did not.
+    pub misses: u64,
+    /// Values stored.
+    pub insertions: u64,
+    /// Values that had to make room.
+    pub evictions: u64,
+    /// Values whose time was over.
+    pub expirations: u64,
+    /// Values now; those that expired and have not been noticed yet count.
+    pub entries: u64,
+    /// What they weigh, in bytes; 0 without a weigher.
+    pub bytes: u64,
+}
+
+impl<K, V> MemoryCache<K, V>
+where
+    K: Hash + Eq,
+    V: Clone,
+{
+    /// A cache with options.
+    pub fn builder() -> Builder<K, V> {
+        Builder::new()
+    }
+
+    pub(crate) fn new(
+        store: Store<K, V, DefaultHashBuilder>,
+        group: Group,
+        clock: Arc<dyn Clock>,
+        options: Options<K, V>,
+    ) -> Self {
+        Self {
+            store,
+            group: Arc::new(group),
+            gates: Gates::default(),
+            clock,
+            options,
+            counts: Counts::default(),
+        }
+    }
+
+    /// The value under `key`, which may be any borrowed form of `K`.
+    #[inline]
+    pub fn get<Q>(&self, key: &Q) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let (value, expired) = self.store.get(0, self.store.hash(key), key, self.clock.now());
+        if let Some(expired) = expired {
+            self.told([expired]);
+        }
+        value
+    }
+
+    /// Whether there is a value under `key`. Counts neither as a read nor as a use.
+    pub fn contains_key<Q>(&self, key: &Q) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.store.peek(0, self.store.hash(key), key, self.clock.now(), |_| ()).is_some()
+    }
+
+    /// Stores a value in place of what was under its key, for as long as the cache's ttl says.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooLarge`] if the value weighs more than the whole cache may; nothing has changed.
+    pub fn insert(&self, key: K, value: V) -> Result<()> {
+        self.insert_with_ttl(key, value, self.options.ttl)
+    }
+
+    /// Stores a value for as long as `ttl` says: a [`Duration`](std::time::Duration) or [`Ttl::Never`].
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub fn insert_with_ttl(&self, key: K, value: V, ttl: impl Into<Ttl>) -> Result<()> {
+        let weight = self.options.weigher.as_ref().map_or(0, |weigher| weigher(&key, &value));
+        let slot = Slot::new(value, weight, ttl.into(), self.clock.now());
+        match self.store.insert(&self.group, self.store.hash(&key), key, slot, &Unguarded) {
+            Ok(gone) => {
+                self.counts.insertions.fetch_add(1, Relaxed);
+                self.told(gone);
+                Ok(())
+            }
+            Err(refused) => Err(Error::new(ErrorKind::TooLarge { size: weight, limit: refused.limit })),
+        }
+    }
+
+    /// The value under `key`, or else what `compute` returns, which is stored.
+    ///
+    /// However many threads ask for a missing key at once, one computes and the others wait for it. If it
+    /// panics, another one computes. A value too large to be stored is returned all the same.
+    pub fn get_or_insert_with(&self, key: K, compute: impl FnOnce() -> V) -> V {
+        match self.get_or_try_insert_with(key, || Ok::<_, Infallible>(compute())) {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
+    }
+
+    /// [`get_or_insert_with`](Self::get_or_insert_with) that may fail. Each of the waiting threads then
+    /// computes for itself, one after the other.
+    ///
+    /// # Errors
+    /// What `compute` returns.
+    pub fn get_or_try_insert_with<E>(&self, key: K, compute: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
+        if let Some(value) = self.get(&key) {
+            return Ok(value);
+        }
+        let hash = self.store.hash(&key);
+        loop {
+            let entrance = self.gates.enter(hash);
+            // Stored since the first look? One call is one read, so this look does not count.
+            if let Some(value) = self.store.peek(0, hash, &key, self.clock.now(), V::clone) {
+                return Ok(value);
+            }
+            let pass = match entrance {
+                Entrance::Waited => continue,
+                Entrance::Reentered => None,
+                Entrance::Enter(pass) => Some(pass),
+            };
+            let value = compute()?;
+            // Too large for the cache, but not for the caller.
+            let _ = self.insert(key, value.clone());
+            drop(pass);
+            return Ok(value);
+        }
+    }
+
+    /// Removes the value under `key` and returns it, unless its time was over.
+    pub fn remove<Q>(&self, key: &Q) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let gone = self.store.remove(0, self.store.hash(key), key, &Unguarded)?;
+        let value = gone.slot.is_live(self.clock.now()).then(|| gone.slot.value.clone());
+        self.told([gone]);
+        value
+    }
+
+    /// Removes all values.
+    pub fn clear(&self) {
+        self.told(self.store.clear(0));
+    }
+
+    /// Removes the values whose time is over. Until this runs, or they are asked for, they take room.
+    pub fn remove_expired(&self) {
+        self.told(self.store.expire(self.clock.now()));
+    }
+
+    /// Keys and values, in no particular order; taken from one shard at a time, so that changes meanwhile
+    /// may be seen or not.
+    pub fn iter(&self) -> impl Iterator<Item = (K, V)>
+    where
+        K: Clone,
+    {
+        (0..).map_while(|shard| self.store.snapshot(shard, 0, self.clock.now())).flatten()
+    }
+
+    /// How many values there are; those that expired and have not been noticed yet count.
+    pub fn len(&self) -> usize {
+        usize::try_from(self.store.total().entries()).unwrap_or(usize::MAX)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What the cache has done and holds.
+    pub fn stats(&self) -> MemoryStats {
+        let (hits, misses) = self.store.reads();
+        MemoryStats {
+            hits,
+            misses,
+            insertions: self.counts.insertions.load(Relaxed),
+            evictions: self.counts.evictions.load(Relaxed),
+            expirations: self.counts.expirations.load(Relaxed),
+            entries: self.store.total().entries(),
+            bytes: self.store.total().bytes(),
+        }
+    }
+
+    /// Counts what left and tells the listeners. No lock is held here, nor when it is dropped after.
+    fn told(&self, gone: impl IntoIterator<Item = Gone<K, V>>) {
+        for Gone { key, slot, cause, .. } in gone {
+            let listener: &Option<Listener<K, V>> = match cause {
+                RemovalCause::Evicted => {
+                    self.counts.evictions.fetch_add(1, Relaxed);
+                    &self.options.on_eviction
+                }
+                RemovalCause::Expired => {
+                    self.counts.expirations.fetch_add(1, Relaxed);
+                    &self.options.on_eviction
+                }
+                RemovalCause::Replaced | RemovalCause::Removed => &self.options.on_removal,
+            };
+            if let Some(listener) = listener {
+                listener(&key, &slot.value, cause);
+            }
+        }
+    }
+}
+
+/// At most 1000 entries for 300 seconds.
+impl<K: Hash + Eq, V: Clone> Default for MemoryCache<K, V> {
+    fn default() -> Self {
+        Builder::new().build_unchecked()
+    }
+}
+
+// A listener, weigher or computation that panics runs between the cache's own steps, never within one.
+impl<K, V> std::panic::UnwindSafe for MemoryCache<K, V> {}
+impl<K, V> std::panic::RefUnwindSafe for MemoryCache<K, V> {}
+
+impl<K, V> fmt::Debug for MemoryCache<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryCache").field("quota", &self.group.quota).finish_non_exhaustive()
+    }
+}

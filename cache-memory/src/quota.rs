@@ -1,0 +1,107 @@
+//! Bounds that hold at every moment, over all shards.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// How many entries and bytes there are, and how many there may be.
+///
+/// Room is reserved before an entry is stored and given back after it is gone, both under the lock of
+/// its shard: what is stored is never more than what is reserved, and that is never more than the bound.
+#[derive(Debug)]
+pub(crate) struct Quota {
+    entries: Counter,
+    bytes: Counter,
+}
+
+#[derive(Debug)]
+struct Counter {
+    used: AtomicU64,
+    limit: u64,
+}
+
+impl Quota {
+    pub(crate) fn new(max_entries: u64, max_bytes: u64) -> Self {
+        let counter = |limit| Counter { used: AtomicU64::new(0), limit };
+        Self { entries: counter(max_entries), bytes: counter(max_bytes) }
+    }
+
+    /// Makes room for one entry of so many bytes, if there is room.
+    #[must_use]
+    pub(crate) fn reserve(&self, bytes: u64) -> bool {
+        if !self.entries.reserve(1) {
+            return false;
+        }
+        let fits = self.bytes.reserve(bytes);
+        if !fits {
+            self.entries.release(1);
+        }
+        fits
+    }
+
+    /// Counts one entry of so many bytes, also over the bound.
+    pub(crate) fn add(&self, bytes: u64) {
+        self.entries.used.fetch_add(1, Relaxed);
+        self.bytes.used.fetch_add(bytes, Relaxed);
+    }
+
+    /// Gives back the room of one entry of so many bytes.
+    pub(crate) fn release(&self, bytes: u64) {
+        self.entries.release(1);
+        self.bytes.release(bytes);
+    }
+
+    /// Whether one more entry of so many bytes would be over the bound.
+    pub(crate) fn is_full_for(&self, bytes: u64) -> bool {
+        self.entries.is_full_for(1) || self.bytes.is_full_for(bytes)
+    }
+
+    pub(crate) fn entries(&self) -> u64 {
+        self.entries.used.load(Relaxed)
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.used.load(Relaxed)
+    }
+
+    pub(crate) fn max_bytes(&self) -> u64 {
+        self.bytes.limit
+    }
+}
+
+// Relaxed is enough: each counter is all there is to its bound.
+impl Counter {
+    fn reserve(&self, more: u64) -> bool {
+        self.used
+            .fetch_update(Relaxed, Relaxed, |used| used.checked_add(more).filter(|&used| used <= self.limit))
+            .is_ok()
+    }
+
+    fn release(&self, less: u64) {
+        self.used.fetch_sub(less, Relaxed);
+    }
+
+    fn is_full_for(&self, more: u64) -> bool {
+        self.used.load(Relaxed).checked_add(more).is_none_or(|used| used > self.limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reservation_is_whole_or_nothing() {
+        let quota = Quota::new(2, 10);
+        assert!(quota.reserve(6));
+        assert!(!quota.reserve(5), "too many bytes");
+        assert_eq!((quota.entries(), quota.bytes()), (1, 6));
+        assert!(quota.reserve(4) && !quota.reserve(0), "too many entries");
+        quota.release(6);
+        assert_eq!((quota.entries(), quota.bytes()), (1, 4));
+    }
+
+    #[test]
+    fn huge_weights_do_not_wrap() {
+        let quota = Quota::new(u64::MAX, u64::MAX);
+        assert!(quota.reserve(u64::MAX - 1) && !quota.reserve(2) && quota.is_full_for(2));
+    }
+}

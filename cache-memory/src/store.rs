@@ -1,0 +1,382 @@
+//! The store under [`MemoryCache`](crate::MemoryCache) and [`MemoryTier`](crate::MemoryTier): shards of
+//! groups of entries, in one order of eviction per shard and group.
+//!
+//! A *group* is a set of entries with a byte bound of its own: a category. A *shard* is a lock and what is
+//! under it: of each group, the entries whose keys hash there. The bounds hold over all shards together,
+//! so an entry may take the whole room, wherever it is.
+//!
+//! Invariant: one thread holds at most one shard's lock, and under it runs no code of the user's but
+//! `Eq` and `Clone`. What leaves the store is handed out and dropped when no lock is held.
+
+use std::{
+    hash::{BuildHasher, Hash},
+    sync::Arc,
+};
+
+use cache_core::{Guard, Time};
+use equivalent::Equivalent;
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::{
+    policy::{Lookup, Lru, Policy},
+    quota::Quota,
+    slot::Slot,
+};
+
+/// Entries of several groups under common bounds.
+#[derive(Debug)]
+pub(crate) struct Store<K, V, S> {
+    shards: Box<[Mutex<Shard<K, V, S>>]>,
+    hasher: S,
+    total: Quota,
+    /// What the groups in front take together, and their share: beyond it they make room among
+    /// themselves.
+    fronts: Quota,
+}
+
+/// A set of entries with a byte bound of its own.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// Dense from 0.
+    pub(crate) index: usize,
+    pub(crate) name: Box<str>,
+    pub(crate) quota: Quota,
+    /// Copies of entries that are at home elsewhere.
+    pub(crate) front: bool,
+}
+
+/// Aligned so that two locks never share a cache line.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Shard<K, V, S> {
+    /// By index of the group; `None` where nothing was stored yet.
+    lists: Vec<Option<List<K, V, S>>>,
+    /// Counts uses, to tell which of two groups' coldest entries is colder.
+    tick: u64,
+    hits: u64,
+    misses: u64,
+}
+
+#[derive(Debug)]
+struct List<K, V, S> {
+    policy: Lru<K, Slot<V>, S>,
+    group: Arc<Group>,
+}
+
+/// An entry that left the store.
+#[derive(Debug)]
+pub(crate) struct Gone<K, V> {
+    pub(crate) key: K,
+    pub(crate) slot: Slot<V>,
+    pub(crate) cause: RemovalCause,
+    pub(crate) group: Arc<Group>,
+}
+
+/// Why an entry left a memory cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RemovalCause {
+    /// It had to make room.
+    Evicted,
+    /// Its time was over.
+    Expired,
+    /// Another value was stored under its key.
+    Replaced,
+    /// The caller removed it.
+    Removed,
+}
+
+/// An entry that does not fit into the whole of what it may take.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DoesNotFit {
+    pub(crate) limit: u64,
+}
+
+/// Among which entries room has to be made.
+#[derive(Debug, Clone, Copy)]
+enum Scope {
+    Group(usize),
+    Fronts,
+    All,
+}
+
+impl<K, V, S> Store<K, V, S>
+where
+    K: Hash + Eq,
+    S: BuildHasher + Clone,
+{
+    pub(crate) fn new(shards: usize, hasher: S, total: Quota, fronts: Quota) -> Self {
+        let shard = || Mutex::new(Shard { lists: Vec::new(), tick: 0, hits: 0, misses: 0 });
+        Self { shards: (0..shards.next_power_of_two()).map(|_| shard()).collect(), hasher, total, fronts }
+    }
+
+    pub(crate) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    pub(crate) fn total(&self) -> &Quota {
+        &self.total
+    }
+
+    /// The value under `key`, and the entry instead if its time was over.
+    #[inline]
+    pub(crate) fn get<Q>(
+        &self,
+        group: usize,
+        hash: u64,
+        key: &Q,
+        now: Time,
+    ) -> (Option<V>, Option<Gone<K, V>>)
+    where
+        Q: Equivalent<K> + ?Sized,
+        V: Clone,
+    {
+        let mut shard = self.shard(hash);
+        let Shard { lists, tick, hits, misses } = &mut *shard;
+        *tick += 1;
+        if let Some(Some(list)) = lists.get_mut(group) {
+            match list.policy.lookup(hash, key, |slot| slot.is_live(now)) {
+                Lookup::Hit(slot) => {
+                    slot.touch(*tick, now);
+                    *hits += 1;
+                    return (Some(slot.value.clone()), None);
+                }
+                Lookup::Gone(key, slot) => {
+                    *misses += 1;
+                    let gone = Gone { key, slot, cause: RemovalCause::Expired, group: list.group.clone() };
+                    self.release(&gone);
+                    return (None, Some(gone));
+                }
+                Lookup::Miss => {}
+            }
+        }
+        *misses += 1;
+        (None, None)
+    }
+
+    /// The value under `key`; counts neither as a read nor as a use.
+    pub(crate) fn peek<Q, R>(
+        &self,
+        group: usize,
+        hash: u64,
+        key: &Q,
+        now: Time,
+        read: impl FnOnce(&V) -> R,
+    ) -> Option<R>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        let mut shard = self.shard(hash);
+        let slot = shard.list(group)?.policy.peek(hash, key)?;
+        slot.is_live(now).then(|| read(&slot.value))
+    }
+
+    /// Stores an entry, if the guard holds, and hands out those that had to go.
+    ///
+    /// # Errors
+    /// It does not fit even alone; nothing has changed.
+    pub(crate) fn insert(
+        &self,
+        group: &Arc<Group>,
+        hash: u64,
+        key: K,
+        mut slot: Slot<V>,
+        guard: &dyn Guard,
+    ) -> Result<Vec<Gone<K, V>>, DoesNotFit> {
+        let own = if group.front { self.fronts.max_bytes() } else { u64::MAX };
+        let limit = self.total.max_bytes().min(group.quota.max_bytes()).min(own);
+        if slot.weight > limit {
+            return Err(DoesNotFit { limit });
+        }
+        let mut gone = Vec::new();
+        let mut shard = self.shard(hash);
+        loop {
+            if !guard.holds() {
+                return Ok(gone);
+            }
+            // Out first: its room is free for the new entry, and no other has to go for it.
+            gone.extend(self.take_out(&mut shard, group.index, hash, &key, RemovalCause::Replaced));
+            match self.reserve(group, slot.weight) {
+                Ok(()) => {
+                    shard.tick += 1;
+                    slot.tick = shard.tick;
+                    shard.list_of(group, &self.hasher).policy.insert(hash, key, slot);
+                    return Ok(gone);
+                }
+                Err(scope) => {
+                    if let Some(victim) = self.evict(&mut shard, scope) {
+                        gone.push(victim);
+                        continue;
+                    }
+                    drop(shard);
+                    gone.extend(self.evict_elsewhere(hash, scope));
+                    shard = self.shard(hash);
+                }
+            }
+        }
+    }
+
+    /// Takes out the entry under `key`, if the guard holds.
+    pub(crate) fn remove<Q>(&self, group: usize, hash: u64, key: &Q, guard: &dyn Guard) -> Option<Gone<K, V>>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        let mut shard = self.shard(hash);
+        guard.holds().then(|| self.take_out(&mut shard, group, hash, key, RemovalCause::Removed)).flatten()
+    }
+
+    /// Takes out all entries of a group, shard by shard.
+    pub(crate) fn clear(&self, group: usize) -> Vec<Gone<K, V>> {
+        self.extract(RemovalCause::Removed, |index, _| index == group)
+    }
+
+    /// Takes out all entries whose time is over, shard by shard.
+    pub(crate) fn expire(&self, now: Time) -> Vec<Gone<K, V>> {
+        self.extract(RemovalCause::Expired, |_, slot| !slot.is_live(now))
+    }
+
+    /// Shows the entries of a group, shard by shard, under the shard's lock.
+    pub(crate) fn for_each(&self, group: usize, mut visit: impl FnMut(&K, &mut Slot<V>)) {
+        for shard in &self.shards {
+            if let Some(list) = shard.lock().list(group) {
+                list.policy.for_each(&mut visit);
+            }
+        }
+    }
+
+    /// Clones the live entries of one shard; `None` past the last shard.
+    pub(crate) fn snapshot(&self, shard: usize, group: usize, now: Time) -> Option<Vec<(K, V)>>
+    where
+        K: Clone,
+        V: Clone,
+    {
+        let mut shard = self.shards.get(shard)?.lock();
+        let mut entries = Vec::new();
+        if let Some(list) = shard.list(group) {
+            list.policy.for_each(|key, slot| {
+                if slot.is_live(now) {
+                    entries.push((key.clone(), slot.value.clone()));
+                }
+            });
+        }
+        Some(entries)
+    }
+
+    /// Reads that found something, and that did not.
+    pub(crate) fn reads(&self) -> (u64, u64) {
+        self.shards.iter().fold((0, 0), |(hits, misses), shard| {
+            let shard = shard.lock();
+            (hits + shard.hits, misses + shard.misses)
+        })
+    }
+
+    #[inline]
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard<K, V, S>> {
+        // Not the bits that the maps in the shards use: the lowest for the place, the top seven as a tag.
+        let index = (hash >> 32) as usize & (self.shards.len() - 1);
+        self.shards[index].lock()
+    }
+
+    fn reserve(&self, group: &Group, weight: u64) -> Result<(), Scope> {
+        if !group.quota.reserve(weight) {
+            return Err(Scope::Group(group.index));
+        }
+        if !self.total.reserve(weight) {
+            group.quota.release(weight);
+            let beyond_share = group.front && self.fronts.is_full_for(weight);
+            return Err(if beyond_share { Scope::Fronts } else { Scope::All });
+        }
+        if group.front {
+            self.fronts.add(weight);
+        }
+        Ok(())
+    }
+
+    fn release(&self, gone: &Gone<K, V>) {
+        gone.group.quota.release(gone.slot.weight);
+        self.total.release(gone.slot.weight);
+        if gone.group.front {
+            self.fronts.release(gone.slot.weight);
+        }
+    }
+
+    fn take_out<Q>(
+        &self,
+        shard: &mut Shard<K, V, S>,
+        group: usize,
+        hash: u64,
+        key: &Q,
+        cause: RemovalCause,
+    ) -> Option<Gone<K, V>>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        let list = shard.list(group)?;
+        let (key, slot) = list.policy.remove(hash, key)?;
+        let gone = Gone { key, slot, cause, group: list.group.clone() };
+        self.release(&gone);
+        Some(gone)
+    }
+
+    /// Takes out the coldest entry of the shard that is in scope.
+    fn evict(&self, shard: &mut Shard<K, V, S>, scope: Scope) -> Option<Gone<K, V>> {
+        let list = shard
+            .lists
+            .iter_mut()
+            .flatten()
+            .filter(|list| match scope {
+                Scope::Group(index) => list.group.index == index,
+                Scope::Fronts => list.group.front,
+                Scope::All => true,
+            })
+            .filter_map(|list| Some((list.policy.victim()?.tick, list)))
+            .min_by_key(|(tick, _)| *tick)?
+            .1;
+        let (key, slot) = list.policy.evict()?;
+        let gone = Gone { key, slot, cause: RemovalCause::Evicted, group: list.group.clone() };
+        self.release(&gone);
+        Some(gone)
+    }
+
+    /// Takes out an entry of the next shard that has one in scope.
+    fn evict_elsewhere(&self, hash: u64, scope: Scope) -> Option<Gone<K, V>> {
+        let own = (hash >> 32) as usize;
+        (1..self.shards.len()).find_map(|step| {
+            let mut shard = self.shards[(own + step) & (self.shards.len() - 1)].lock();
+            self.evict(&mut shard, scope)
+        })
+    }
+
+    fn extract(&self, cause: RemovalCause, gone: impl Fn(usize, &Slot<V>) -> bool) -> Vec<Gone<K, V>> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            for list in shard.lock().lists.iter_mut().flatten() {
+                let index = list.group.index;
+                for (key, slot) in list.policy.extract(|slot| gone(index, slot)) {
+                    let gone = Gone { key, slot, cause, group: list.group.clone() };
+                    self.release(&gone);
+                    all.push(gone);
+                }
+            }
+        }
+        all
+    }
+}
+
+impl<K, V, S> Shard<K, V, S> {
+    #[inline]
+    fn list(&mut self, group: usize) -> Option<&mut List<K, V, S>> {
+        self.lists.get_mut(group)?.as_mut()
+    }
+
+    fn list_of(&mut self, group: &Arc<Group>, hasher: &S) -> &mut List<K, V, S>
+    where
+        S: Clone,
+    {
+        if self.lists.len() <= group.index {
+            self.lists.resize_with(group.index + 1, || None);
+        }
+        self.lists[group.index]
+            .get_or_insert_with(|| List { policy: Lru::new(hasher.clone()), group: group.clone() })
+    }
+}

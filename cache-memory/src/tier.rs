@@ -1,0 +1,337 @@
+//! Memory as a tier of a larger cache.
+
+use std::{
+    hash::{BuildHasher, Hash, Hasher},
+    sync::{Arc, OnceLock},
+};
+
+use cache_core::{
+    Category, Cause, Clock, Departure, Entry, EntryInfo, Error, ErrorKind, Guard, Key, Level, Observer,
+    Result, Tier, Touch, Usage, default_clock,
+};
+use equivalent::Equivalent;
+use parking_lot::RwLock;
+
+use crate::{
+    RemovalCause,
+    builder::{MAX_ENTRIES, default_shards},
+    quota::Quota,
+    slot::Slot,
+    store::{Gone, Group, Store},
+};
+
+/// The tier that keeps live values, and the copies in front of other tiers.
+///
+/// Bounds: so many entries and bytes in all, and each category's budget. An entry counts the size of its
+/// value (the length of its encoded form, not what it takes on the heap, or what the caller's weigher
+/// says), the length of its key, and [`ENTRY_OVERHEAD`](Self::ENTRY_OVERHEAD).
+///
+/// Copies in front of other tiers use what room there is. When there is none, they push each other out
+/// as soon as they have their [share](MemoryTierBuilder::front_share), so that entries that exist nowhere
+/// else keep theirs.
+#[derive(Debug)]
+pub struct MemoryTier {
+    store: Store<Name, Entry, NameHash>,
+    /// By index of the category; `None` where nothing was stored yet.
+    groups: RwLock<Vec<Option<Arc<Group>>>>,
+    clock: Arc<dyn Clock>,
+    observer: OnceLock<Arc<dyn Observer>>,
+}
+
+impl MemoryTier {
+    /// What the bookkeeping of an entry counts, in bytes.
+    pub const ENTRY_OVERHEAD: u64 = 128;
+
+    /// At most 1000 entries, half of them for copies.
+    pub fn new() -> Self {
+        MemoryTierBuilder::new().build_unchecked()
+    }
+
+    /// A tier with options.
+    pub fn builder() -> MemoryTierBuilder {
+        MemoryTierBuilder::new()
+    }
+
+    fn group(&self, category: &Category) -> Arc<Group> {
+        let index = category.index() as usize;
+        if let Some(Some(group)) = self.groups.read().get(index) {
+            return group.clone();
+        }
+        let mut groups = self.groups.write();
+        if groups.len() <= index {
+            groups.resize_with(index + 1, || None);
+        }
+        let front = category.route().level() != Level::L1;
+        // A copy's category has its budget at home.
+        let max_bytes = if front { u64::MAX } else { category.route().byte_limit() };
+        let group =
+            || Group { index, name: category.name().into(), quota: Quota::new(u64::MAX, max_bytes), front };
+        groups[index].get_or_insert_with(|| Arc::new(group())).clone()
+    }
+
+    /// Tells the observer of what left by itself. No lock is held here, nor when it is dropped after.
+    fn told(&self, gone: impl IntoIterator<Item = Gone<Name, Entry>>) {
+        for Gone { key, slot, cause, group } in gone {
+            let cause = match cause {
+                RemovalCause::Evicted => Cause::Evicted,
+                RemovalCause::Expired => Cause::Expired,
+                RemovalCause::Replaced | RemovalCause::Removed => continue,
+            };
+            if let Some(observer) = self.observer.get() {
+                let last_touch = Touch { key: key.text.into(), hits: slot.hits, last: slot.last_used() };
+                observer.departed(Departure { tier: self.name(), category: &group.name, cause, last_touch });
+            }
+        }
+    }
+}
+
+impl Tier for MemoryTier {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    #[inline]
+    fn get(&self, key: &Key<'_>) -> Result<Option<Entry>> {
+        let group = key.category().index() as usize;
+        let (entry, expired) = self.store.get(group, key.hash(), key.as_str(), self.clock.now());
+        if let Some(expired) = expired {
+            self.told([expired]);
+        }
+        Ok(entry)
+    }
+
+    fn put(&self, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<()> {
+        let now = self.clock.now();
+        let weight =
+            (key.as_str().len() as u64).saturating_add(entry.size).saturating_add(Self::ENTRY_OVERHEAD);
+        // What was created in the future could not be served, but has to replace what is there.
+        let expires_at = if entry.created_at > now.wall { Some(now.wall) } else { entry.expires_at };
+        let slot = Slot::until(entry.clone(), weight, expires_at, now);
+        let name = Name { hash: key.hash(), text: key.as_str().into() };
+        match self.store.insert(&self.group(key.category()), key.hash(), name, slot, guard) {
+            Ok(gone) => {
+                self.told(gone);
+                Ok(())
+            }
+            Err(refused) => Err(Error::too_large(key, weight, refused.limit)),
+        }
+    }
+
+    fn remove(&self, key: &Key<'_>, guard: &dyn Guard) -> Result<()> {
+        drop(self.store.remove(key.category().index() as usize, key.hash(), key.as_str(), guard));
+        Ok(())
+    }
+
+    fn scan(&self, category: &Arc<Category>, visit: &mut dyn FnMut(EntryInfo)) -> Result<()> {
+        let now = self.clock.now();
+        let mut list = Vec::new();
+        self.store.for_each(category.index() as usize, |name, slot| {
+            if slot.is_live(now) {
+                let entry = &slot.value;
+                let key = name.text.to_string();
+                list.push(EntryInfo::new(
+                    key,
+                    slot.weight,
+                    entry.created_at,
+                    entry.expires_at,
+                    slot.hits.into(),
+                ));
+            }
+        });
+        list.into_iter().for_each(visit);
+        Ok(())
+    }
+
+    fn contains(&self, key: &Key<'_>) -> Result<bool> {
+        let group = key.category().index() as usize;
+        Ok(self.store.peek(group, key.hash(), key.as_str(), self.clock.now(), |_| ()).is_some())
+    }
+
+    fn clear(&self, category: &Arc<Category>) -> Result<()> {
+        drop(self.store.clear(category.index() as usize));
+        Ok(())
+    }
+
+    fn usage(&self, category: &Arc<Category>) -> Result<Usage> {
+        let quota = &self.group(category).quota;
+        Ok(Usage { entries: quota.entries(), bytes: quota.bytes() })
+    }
+
+    fn take_touches(&self, category: &Arc<Category>) -> Vec<Touch> {
+        let mut touches = Vec::new();
+        self.store.for_each(category.index() as usize, |name, slot| {
+            let hits = std::mem::take(&mut slot.hits);
+            if hits > 0 {
+                touches.push(Touch { key: name.text.to_string(), hits, last: slot.last_used() });
+            }
+        });
+        touches
+    }
+
+    /// The first observer stays.
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        let _ = self.observer.set(observer);
+    }
+
+    fn maintain(&self) -> Result<()> {
+        self.told(self.store.expire(self.clock.now()));
+        Ok(())
+    }
+
+    fn close(&self) -> Result<()> {
+        for group in self.groups.read().iter().flatten() {
+            drop(self.store.clear(group.index));
+        }
+        Ok(())
+    }
+}
+
+impl Default for MemoryTier {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Options of a [`MemoryTier`].
+#[derive(Debug)]
+#[must_use]
+pub struct MemoryTierBuilder {
+    max_entries: u64,
+    max_bytes: u64,
+    front_share: f64,
+    shards: Option<usize>,
+    clock: Arc<dyn Clock>,
+}
+
+impl MemoryTierBuilder {
+    fn new() -> Self {
+        Self {
+            max_entries: MAX_ENTRIES,
+            max_bytes: u64::MAX,
+            front_share: 0.5,
+            shards: None,
+            clock: default_clock(),
+        }
+    }
+
+    /// How many entries there may be, at every moment: 1000 unless said otherwise.
+    pub fn max_entries(mut self, entries: u64) -> Self {
+        self.max_entries = entries;
+        self
+    }
+
+    /// How many bytes all entries together may count, at every moment. Unbounded unless said otherwise.
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// Which part of the bounds, over 0 and at most 1, copies in front of other tiers may take from the
+    /// entries that are at home in memory: 0.5 unless said otherwise.
+    pub fn front_share(mut self, share: f64) -> Self {
+        self.front_share = share;
+        self
+    }
+
+    /// How many locks the entries are spread over; see [`Builder::shards`](crate::Builder::shards).
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = Some(shards);
+        self
+    }
+
+    /// The clock that entries expire by. Without this, [`default_clock`].
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The tier.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidOption`]: a bound of zero, a share that is not over 0 and at most 1, no or more
+    /// than 4096 shards.
+    pub fn build(self) -> Result<MemoryTier> {
+        let wrong = |why: &str| Err(ErrorKind::InvalidOption(why.into()).into());
+        if self.max_entries == 0 || self.max_bytes == 0 {
+            return wrong("memory with room for nothing: max_entries and max_bytes are at least 1");
+        }
+        if !(self.front_share > 0.0 && self.front_share <= 1.0) {
+            return wrong("front_share is over 0 and at most 1");
+        }
+        if self.shards.is_some_and(|shards| !(1..=4096).contains(&shards)) {
+            return wrong("shards are 1 to 4096");
+        }
+        Ok(self.build_unchecked())
+    }
+
+    fn build_unchecked(self) -> MemoryTier {
+        let shards = self.shards.unwrap_or_else(|| default_shards(self.max_entries));
+        let total = Quota::new(self.max_entries, self.max_bytes);
+        let fronts =
+            Quota::new(share(self.max_entries, self.front_share), share(self.max_bytes, self.front_share));
+        MemoryTier {
+            store: Store::new(shards, NameHash, total, fronts),
+            groups: RwLock::default(),
+            clock: self.clock,
+            observer: OnceLock::new(),
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a part of a bound, to a few bytes"
+)]
+fn share(bound: u64, share: f64) -> u64 {
+    ((bound as f64 * share) as u64).clamp(1, bound)
+}
+
+/// A key as the tier keeps it: the category is that of its group.
+#[derive(Debug, PartialEq, Eq)]
+struct Name {
+    hash: u64,
+    text: Box<str>,
+}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl Equivalent<Name> for str {
+    fn equivalent(&self, name: &Name) -> bool {
+        *self == *name.text
+    }
+}
+
+/// Names bring their hash along.
+#[derive(Debug, Clone, Copy)]
+struct NameHash;
+
+#[derive(Debug)]
+struct Brought(u64);
+
+impl BuildHasher for NameHash {
+    type Hasher = Brought;
+
+    fn build_hasher(&self) -> Brought {
+        Brought(0)
+    }
+}
+
+impl Hasher for Brought {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a name hashes as one u64");
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,141 @@
+use std::sync::{Arc, Mutex};
+
+use cache_core::{
+    Bytes, Category, Cause, Clock, Departure, Entry, Key, Observer, Route, Tier, Unguarded, Usage,
+    conformance,
+};
+use cache_memory::{ManualClock, MemoryTier};
+
+#[test]
+fn memory_tier_conforms() {
+    for shards in [1, 8] {
+        conformance::check(|clock| {
+            Arc::new(MemoryTier::builder().clock(clock).shards(shards).build().unwrap())
+        });
+    }
+}
+
+struct Bench {
+    tier: MemoryTier,
+    home: Arc<Category>,
+    copies: Arc<Category>,
+    clock: Arc<ManualClock>,
+}
+
+/// Ten entries, of which copies have a share of four.
+fn bench() -> Bench {
+    let clock = ManualClock::new();
+    Bench {
+        tier: MemoryTier::builder()
+            .max_entries(10)
+            .front_share(0.4)
+            .shards(1)
+            .clock(clock.clone())
+            .build()
+            .unwrap(),
+        home: Category::new(0, "home", Route::memory()).unwrap(),
+        copies: Category::new(1, "copies", Route::sqlite()).unwrap(),
+        clock,
+    }
+}
+
+impl Bench {
+    fn put(&self, category: &Arc<Category>, key: &str) {
+        let entry = Entry::from_bytes(Bytes::from_static(b"value"), self.clock.now().wall);
+        self.tier.put(&Key::new(category, key).unwrap(), &entry, &Unguarded).unwrap();
+    }
+
+    fn get(&self, category: &Arc<Category>, key: &str) -> bool {
+        self.tier.get(&Key::new(category, key).unwrap()).unwrap().is_some()
+    }
+
+    fn entries(&self) -> (u64, u64) {
+        let of = |category| self.tier.usage(category).unwrap().entries;
+        (of(&self.home), of(&self.copies))
+    }
+}
+
+#[test]
+fn copies_use_free_room_but_push_out_only_their_share() {
+    let bench = bench();
+    for i in 0..20 {
+        bench.put(&bench.copies, &format!("k{i}"));
+    }
+    assert_eq!(bench.entries(), (0, 10), "the room is free");
+    for i in 0..10 {
+        bench.put(&bench.home, &format!("k{i}"));
+    }
+    assert_eq!(bench.entries(), (10, 0), "the least recently used go, copies here");
+    for i in 0..20 {
+        bench.put(&bench.copies, &format!("k{i}"));
+    }
+    assert_eq!(bench.entries(), (6, 4), "copies have their share and no more");
+}
+
+#[test]
+fn coldest_entry_of_all_categories_goes_first() {
+    let bench = bench();
+    for i in 0..3 {
+        bench.put(&bench.copies, &format!("k{i}"));
+    }
+    for i in 0..7 {
+        bench.put(&bench.home, &format!("k{i}"));
+    }
+    assert!(bench.get(&bench.copies, "k0"));
+    bench.put(&bench.home, "new");
+    assert!(bench.get(&bench.copies, "k0") && !bench.get(&bench.copies, "k1"));
+}
+
+#[test]
+fn entry_counts_value_key_and_overhead() {
+    let bench = bench();
+    bench.put(&bench.home, "key");
+    let bytes = 5 + 3 + MemoryTier::ENTRY_OVERHEAD;
+    assert_eq!(bench.tier.usage(&bench.home).unwrap(), Usage { entries: 1, bytes });
+}
+
+#[test]
+fn reads_of_copies_are_handed_over_once() {
+    let bench = bench();
+    bench.put(&bench.copies, "read");
+    bench.put(&bench.copies, "unread");
+    for _ in 0..3 {
+        assert!(bench.get(&bench.copies, "read"));
+    }
+    let touches = bench.tier.take_touches(&bench.copies);
+    assert_eq!(touches.len(), 1);
+    assert_eq!((touches[0].key.as_str(), touches[0].hits), ("read", 3));
+    assert!((bench.clock.now().wall - touches[0].last).abs() < 1_000);
+    assert!(bench.tier.take_touches(&bench.copies).is_empty());
+}
+
+#[derive(Debug, Default)]
+struct Log(Mutex<Vec<(String, String, Cause, u32)>>);
+
+impl Observer for Log {
+    fn departed(&self, departure: Departure<'_>) {
+        let Departure { category, cause, last_touch, .. } = departure;
+        self.0.lock().unwrap().push((category.to_owned(), last_touch.key, cause, last_touch.hits));
+    }
+}
+
+#[test]
+fn observer_hears_of_evictions_with_their_last_reads() {
+    let (bench, log) = (bench(), Arc::new(Log::default()));
+    bench.tier.observe(log.clone());
+    bench.put(&bench.copies, "first");
+    assert!(bench.get(&bench.copies, "first"));
+    for i in 0..10 {
+        bench.put(&bench.home, &format!("k{i}"));
+    }
+    assert_eq!(*log.0.lock().unwrap(), [("copies".to_owned(), "first".to_owned(), Cause::Evicted, 1)]);
+}
+
+#[test]
+fn unusable_options_are_refused() {
+    for share in [0.0, -1.0, 1.5, f64::NAN] {
+        let error = MemoryTier::builder().front_share(share).build().unwrap_err();
+        assert!(error.to_string().contains("front_share"), "{error}");
+    }
+    assert!(MemoryTier::builder().max_entries(0).build().is_err());
+}

@@ -1,0 +1,110 @@
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Barrier,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
+
+use cache_memory::{ErrorKind, MemoryCache};
+
+#[test]
+fn lookup_takes_the_borrowed_form() {
+    let cache = MemoryCache::<PathBuf, u8>::default();
+    cache.insert(PathBuf::from("/a"), 1).unwrap();
+    assert_eq!(cache.get(Path::new("/a")), Some(1));
+    assert!(cache.contains_key(Path::new("/a")));
+    assert_eq!(cache.remove(Path::new("/a")), Some(1));
+    assert_eq!(cache.remove(Path::new("/a")), None);
+    assert!(cache.is_empty());
+}
+
+#[test]
+fn values_need_neither_debug_nor_eq() {
+    #[derive(Clone)]
+    struct Opaque;
+    let cache = MemoryCache::<u32, Opaque>::default();
+    cache.insert(1, Opaque).unwrap();
+    assert!(cache.get(&1).is_some());
+}
+
+#[test]
+fn defaults_are_1000_entries() {
+    let cache = MemoryCache::<u32, u32>::default();
+    for i in 0..3_000 {
+        cache.insert(i, i).unwrap();
+    }
+    assert_eq!(cache.len(), 1_000);
+    assert_eq!(cache.get(&2_999), Some(2_999));
+}
+
+#[test]
+fn iteration_shows_every_entry_once() {
+    let cache = MemoryCache::<u32, u32>::default();
+    for i in 0..500 {
+        cache.insert(i, i * 2).unwrap();
+    }
+    let mut entries: Vec<_> = cache.iter().collect();
+    entries.sort_unstable();
+    assert_eq!(entries, (0..500).map(|i| (i, i * 2)).collect::<Vec<_>>());
+    cache.clear();
+    assert_eq!(cache.iter().count(), 0);
+}
+
+#[test]
+fn stats_add_up() {
+    let cache = MemoryCache::<u32, u32>::builder().max_entries(2).shards(1).build().unwrap();
+    for i in 0..3 {
+        cache.insert(i, i).unwrap();
+    }
+    assert_eq!((cache.get(&0), cache.get(&2)), (None, Some(2)));
+    assert_eq!(cache.get_or_insert_with(7, || 7), 7);
+    let stats = cache.stats();
+    assert_eq!((stats.hits, stats.misses), (1, 2));
+    assert_eq!((stats.insertions, stats.evictions, stats.entries), (4, 2, 2));
+}
+
+#[test]
+fn unusable_options_are_refused() {
+    let builder = MemoryCache::<u32, u32>::builder;
+    for refused in [
+        builder().max_entries(0).build(),
+        builder().max_bytes(10).build(),
+        builder().shards(0).build(),
+        builder().shards(1 << 40).build(),
+    ] {
+        assert!(matches!(refused.unwrap_err().kind(), ErrorKind::InvalidOption(_)));
+    }
+}
+
+#[test]
+fn one_thread_computes_for_all() {
+    let cache = MemoryCache::<String, usize>::default();
+    let (computed, barrier) = (AtomicUsize::new(0), Barrier::new(16));
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                barrier.wait();
+                let value = cache.get_or_insert_with("k".into(), || {
+                    std::thread::yield_now();
+                    computed.fetch_add(1, SeqCst)
+                });
+                assert_eq!(value, 0);
+            });
+        }
+    });
+    assert_eq!(computed.into_inner(), 1);
+    let stats = cache.stats();
+    assert_eq!(stats.hits + stats.misses, 16, "one read each");
+}
+
+#[test]
+fn computation_may_use_the_cache_and_fail_and_panic() {
+    let cache = MemoryCache::<u32, u32>::default();
+    assert_eq!(cache.get_or_insert_with(1, || cache.get_or_insert_with(2, || 20) + 1), 21);
+    assert_eq!(cache.get_or_insert_with(3, || cache.get_or_insert_with(3, || 30)), 30);
+    assert_eq!(cache.get_or_try_insert_with(4, || Err("no")), Err("no"));
+    let panicked = std::panic::catch_unwind(|| cache.get_or_insert_with(4, || panic!("no")));
+    assert!(panicked.is_err());
+    assert_eq!(cache.get_or_insert_with(4, || 40), 40);
+}

@@ -1,0 +1,186 @@
+//! The tiers of this build, put together.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use cache_core::{Clock, Level, Result, Routes, TieredCache, default_clock};
+
+/// The cache in the folder `dir`, with what this build has of tiers and the
+/// [reference routes](Routes::reference).
+///
+/// The folder is made if it is not there. If it cannot be used, the cache works in memory only, says so
+/// once through `tracing`, and keeps saying so in [`Stats::degraded`](crate::Stats::degraded); see
+/// [`CacheOptions::open_strict`] for an error instead.
+///
+/// # Errors
+/// None with the options that this function uses.
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// let cache = warmstart::open_dir(dir)?;
+/// let weeks = cache.category::<Vec<f32>>("week_data")?;
+/// weeks.insert("2026-W47", vec![8.0, 7.5])?;
+/// cache.close()?;
+/// # drop((cache, weeks));
+///
+/// let cache = warmstart::open_dir(dir)?;
+/// let weeks = cache.category::<Vec<f32>>("week_data")?;
+/// assert_eq!(*weeks.get("2026-W47").unwrap(), [8.0, 7.5]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[cfg(feature = "sqlite")]
+pub fn open_dir(dir: impl AsRef<Path>) -> Result<TieredCache> {
+    CacheOptions::new().dir(dir).open()
+}
+
+/// A cache that is gone with the process.
+///
+/// # Errors
+/// None with the options that this function uses.
+#[cfg(feature = "memory")]
+pub fn in_memory() -> Result<TieredCache> {
+    CacheOptions::new().open()
+}
+
+/// How the tiers of this build are put together.
+///
+/// For more than this, put them together by hand with [`TieredCache::builder`].
+///
+/// ```
+/// use warmstart::{CacheOptions, Route, Routes, days};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// let cache = CacheOptions::new()
+///     .dir(dir)
+///     .routes(Routes::empty().with("thumbs", Route::sqlite().ttl(days(7)).budget("200MB")))
+///     .open_strict()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct CacheOptions {
+    dir: Option<PathBuf>,
+    routes: Routes,
+    memory_entries: u64,
+    cleanup_interval: Option<Duration>,
+    clock: Arc<dyn Clock>,
+}
+
+impl CacheOptions {
+    /// In memory, with the reference routes.
+    pub fn new() -> Self {
+        Self {
+            dir: None,
+            routes: Routes::reference(),
+            memory_entries: 1_000,
+            cleanup_interval: Some(cache_core::Builder::CLEANUP_INTERVAL),
+            clock: default_clock(),
+        }
+    }
+
+    /// Where the tiers that outlive the process have their files: the database is `cache.db` in it.
+    pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.dir = Some(dir.as_ref().to_owned());
+        self
+    }
+
+    /// The categories that are known from the start.
+    pub fn routes(mut self, routes: Routes) -> Self {
+        self.routes = routes;
+        self
+    }
+
+    /// How many entries may be in memory: 1000 unless said otherwise.
+    pub fn memory_entries(mut self, entries: u64) -> Self {
+        self.memory_entries = entries;
+        self
+    }
+
+    /// How often expired entries are removed: every minute unless said otherwise.
+    pub fn cleanup_interval(mut self, interval: Duration) -> Self {
+        self.cleanup_interval = Some(interval);
+        self
+    }
+
+    /// Runs no maintenance thread: the caller calls [`TieredCache::maintain`] now and then.
+    pub fn without_maintenance_thread(mut self) -> Self {
+        self.cleanup_interval = None;
+        self
+    }
+
+    /// The clock of all tiers.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The cache; in memory only if its folder cannot be used.
+    ///
+    /// # Errors
+    /// An option or a route that cannot be used.
+    pub fn open(self) -> Result<TieredCache> {
+        let persistent = self.open_persistent();
+        let degraded = persistent.as_ref().err().map(ToString::to_string);
+        if let Some(why) = &degraded {
+            tracing::warn!(%why, "the cache works in memory only");
+        }
+        self.build(persistent.unwrap_or_default(), degraded)
+    }
+
+    /// The cache, or an error if its folder cannot be used.
+    ///
+    /// # Errors
+    /// Also those of the tiers that outlive the process: the folder cannot be made or written, or holds a
+    /// database that is not a cache.
+    pub fn open_strict(self) -> Result<TieredCache> {
+        let persistent = self.open_persistent()?;
+        self.build(persistent, None)
+    }
+
+    fn open_persistent(&self) -> Result<Tiers> {
+        let Some(dir) = &self.dir else { return Ok(Vec::new()) };
+        let _span = tracing::info_span!(target: "startup", "cache.open", dir = %dir.display()).entered();
+        #[cfg(feature = "sqlite")]
+        {
+            let sqlite =
+                cache_sqlite::SqliteCache::options().clock(self.clock.clone()).open(dir.join("cache.db"))?;
+            Ok(vec![(Level::L2, Arc::new(sqlite))])
+        }
+        #[cfg(not(feature = "sqlite"))]
+        Ok(Vec::new())
+    }
+
+    fn build(self, persistent: Tiers, degraded: Option<String>) -> Result<TieredCache> {
+        let mut builder = TieredCache::builder().routes(self.routes).clock(self.clock.clone());
+        builder = match self.cleanup_interval {
+            Some(interval) => builder.cleanup_interval(interval),
+            None => builder.without_maintenance_thread(),
+        };
+        #[cfg(feature = "memory")]
+        {
+            let memory =
+                cache_memory::MemoryTier::builder().max_entries(self.memory_entries).clock(self.clock);
+            builder = builder.tier(Level::L1, Arc::new(memory.build()?));
+        }
+        for (level, tier) in persistent {
+            builder = builder.tier(level, tier);
+        }
+        if let Some(why) = degraded {
+            builder = builder.degraded(why);
+        }
+        builder.build()
+    }
+}
+
+type Tiers = Vec<(Level, Arc<dyn cache_core::Tier>)>;
+
+impl Default for CacheOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
