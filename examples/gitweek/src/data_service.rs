@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::warmstart::{Cache, Handle};
+use warmstart::{Cache, Handle};
 
 use crate::{
     activity::{TaskList, WeekCount, WeekList, WeekStats},

@@ -27,9 +27,9 @@ pub(crate) enum Error {
     /// The index of commits failed.
     Index(rusqlite::Error),
     /// The cache could not be set up.
-    Cache(crate::warmstart::Error),
+    Cache(warmstart::Error),
     /// What should go into the cache could not be computed.
-    Load(crate::warmstart::LoadError<Self>),
+    Load(warmstart::LoadError<Self>),
     /// The report could not be written.
     Output(io::Error),
 }
@@ -82,14 +82,14 @@ impl StdError for Error {
     }
 }
 
-impl From<crate::warmstart::Error> for Error {
-    fn from(error: crate::warmstart::Error) -> Self {
+impl From<warmstart::Error> for Error {
+    fn from(error: warmstart::Error) -> Self {
         Self::Cache(error)
     }
 }
 
-impl From<crate::warmstart::LoadError<Self>> for Error {
-    fn from(error: crate::warmstart::LoadError<Self>) -> Self {
+impl From<warmstart::LoadError<Self>> for Error {
+    fn from(error: warmstart::LoadError<Self>) -> Self {
         Self::Load(error)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::warmstart::Stats;
 use serde::Serialize;
+use warmstart::Stats;
 
 use crate::{activity::AuthorCount, report::Report, session::Timings};
 

@@ -40,8 +40,6 @@ mod session;
 mod sparkline;
 mod table;
 mod terminal;
-#[allow(warnings, clippy::all)]
-mod warmstart;
 mod week;
 
 use std::{

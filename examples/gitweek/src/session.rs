@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::warmstart::{Cache, Handle, Stats};
 use serde::{Deserialize, Serialize};
+use warmstart::{Cache, Handle, Stats};
 
 use crate::{
     activity::TaskList,
@@ -66,9 +66,9 @@ impl Session {
         let git = started.elapsed();
         let folder = place::folder(args.cache_dir.as_deref(), &repository);
         let cache = match &folder {
-            Some(folder) if !args.no_cache => crate::warmstart::open_dir(folder.join("cache"))?,
+            Some(folder) if !args.no_cache => warmstart::open_dir(folder.join("cache"))?,
             // An empty cache that stays so for other processes: the same path, and nothing out of it.
-            _ => crate::warmstart::memory_only()?,
+            _ => warmstart::in_memory()?,
         };
         if let Some(why) = cache.stats().degraded {
             note(format_args!("the cache does without its files: {why}"));
