@@ -46,6 +46,30 @@ fn second_run_is_served_by_the_cache_alone() {
     assert!(index_was_opened(&repo.report(&["--no-cache"])));
 }
 
+#[cfg(unix)]
+#[test]
+fn second_run_asks_git_once() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let repo = some_history();
+    let folder = repo.beside("bin");
+    std::fs::create_dir(&folder).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let script =
+        format!("#!/bin/sh\necho \"$@\" >> '{0}/log'\nPATH='{path}' exec git \"$@\"\n", folder.display());
+    std::fs::write(folder.join("git"), script).unwrap();
+    std::fs::set_permissions(folder.join("git"), PermissionsExt::from_mode(0o700)).unwrap();
+    let asked = || {
+        let output = repo.gitweek(&[]).env("PATH", format!("{}:{path}", folder.display())).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let log = std::fs::read_to_string(folder.join("log")).unwrap();
+        std::fs::remove_file(folder.join("log")).unwrap();
+        log
+    };
+    assert!(asked().contains("log --no-merges"));
+    assert_eq!(asked(), "rev-parse --git-common-dir --is-bare-repository --is-shallow-repository HEAD\n");
+}
+
 #[test]
 fn amended_commit_replaces_the_old_one() {
     let repo = some_history();
@@ -175,6 +199,22 @@ fn killed_run_leaves_no_wrong_numbers() {
         run.kill().unwrap();
         run.wait().unwrap();
         let report = repo.report(&[]);
+        assert_eq!(Numbers::of(&report), *repo.numbers().values().next_back().unwrap());
+    }
+}
+
+#[test]
+fn damaged_cache_costs_time_only() {
+    let repo = some_history();
+    repo.check();
+    let cache = repo.kept().join("cache/cache.db");
+    let whole = std::fs::read(&cache).unwrap();
+    let text = b"no database at all ".repeat(100);
+    let mut torn = whole.clone();
+    torn[whole.len() / 3..].fill(0x5a);
+    for damaged in [&text[..], &torn, &whole[..whole.len() / 2]] {
+        std::fs::write(&cache, damaged).unwrap();
+        let (report, _) = repo.report_and_notes(&[]);
         assert_eq!(Numbers::of(&report), *repo.numbers().values().next_back().unwrap());
     }
 }

@@ -267,11 +267,14 @@ fn author_is_part_of_the_name_in_any_case() {
         .commit(b"SomeBody", NOON + 2, &[(b"c", TEXT)]);
     let repo = Repo::import(stream.bytes());
     let commits = |author: &str| repo.report(&["--author", author])["commits"].as_u64().unwrap();
-    assert_eq!(
-        [commits("äRM"), commits("SOME"), commits("someb"), commits("."), commits("example.org")],
-        [1, 2, 1, 0, 0]
-    );
-    assert_eq!(repo.report(&["--author", "ärm"])["insertions"], lines(TEXT));
+    // Twice: the second answers are out of the cache.
+    for _ in 0..2 {
+        assert_eq!(
+            [commits("äRM"), commits("SOME"), commits("someb"), commits("."), commits("example.org")],
+            [1, 2, 1, 0, 0]
+        );
+        assert_eq!(repo.report(&["--author", "ärm"])["insertions"], lines(TEXT));
+    }
     // The weeks remain those of all.
     assert_eq!(repo.report(&["--author", "nobody"])["weeks"][0]["commits"], 3);
 }
