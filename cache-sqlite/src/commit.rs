@@ -1,0 +1,175 @@
+//! One batch, one transaction.
+
+use std::collections::{HashMap, HashSet};
+
+use cache_core::Cause;
+use rusqlite::{Connection, OptionalExtension, Result, TransactionBehavior};
+
+use crate::{
+    hits::Hit,
+    ledger::{Ledger, Left, integer, text},
+    queue::{Batch, Op, Row},
+    record::Record,
+};
+
+/// What a transaction has to bring about.
+pub(crate) struct Work<'a> {
+    pub(crate) batch: &'a Batch,
+    pub(crate) hits: &'a HashMap<i64, Hit>,
+    /// The byte budgets of categories, as far as this process knows them.
+    pub(crate) limits: &'a HashMap<Box<str>, u64>,
+    /// The byte budget of all categories together.
+    pub(crate) total: u64,
+    /// Whether budgets are checked of categories that the batch does not write.
+    pub(crate) all_budgets: bool,
+}
+
+/// Commits the work and gives back who had to go.
+///
+/// Budgets are kept inside the transaction, so no reader ever sees them exceeded.
+pub(crate) fn commit(conn: &mut Connection, work: &Work<'_>) -> Result<Vec<Left>> {
+    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut ledger = Ledger::new(&transaction);
+    let mut written = HashSet::new();
+    for name in work.batch.clears.keys() {
+        let category = ledger.id(name)?;
+        ledger.clear(category)?;
+    }
+    // In the order of the primary key, neighbours share pages.
+    let mut ops: Vec<_> = work.batch.ops.iter().collect();
+    ops.sort_unstable_by_key(|&(&id, _)| id);
+    for (&id, op) in ops {
+        match op {
+            Op::Put(record) => {
+                put(&transaction, &mut ledger, record)?;
+                written.insert(record.category.name());
+            }
+            Op::Remove { key, .. } => remove(&transaction, &mut ledger, id, key)?,
+            Op::Drop { which, .. } => drop_row(&transaction, &mut ledger, id, *which)?,
+        }
+    }
+    use_up(&transaction, work.hits)?;
+    for (name, &limit) in work.limits {
+        if limit < u64::MAX && (work.all_budgets || written.contains(&**name)) {
+            let category = ledger.id(name)?;
+            ledger.keep_budget(category, limit)?;
+        }
+    }
+    if work.total < u64::MAX && (work.all_budgets || !written.is_empty()) {
+        ledger.keep_total(work.total)?;
+    }
+    ledger.save()?;
+    let left = std::mem::take(&mut ledger.left);
+    drop(ledger);
+    transaction.commit()?;
+    Ok(left)
+}
+
+/// Deletes at most `most` entries that have expired.
+pub(crate) fn expire(conn: &mut Connection, now: i64, most: usize) -> Result<Vec<Left>> {
+    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut ledger = Ledger::new(&transaction);
+    let mut find = transaction.prepare_cached(
+        "SELECT e.id, e.category, e.size, e.key, u.access_count, u.last_access
+         FROM entries e LEFT JOIN usage u ON u.id = e.id WHERE e.expires_at <= ?1 LIMIT ?2",
+    )?;
+    let mut expired = Vec::new();
+    let mut rows = find.query((now, i64::try_from(most).unwrap_or(i64::MAX)))?;
+    while let Some(row) = rows.next()? {
+        let (id, category, size) = (integer(row, 0), integer(row, 1), integer(row, 2));
+        expired.push((id, category, size, text(row, 3), integer(row, 4), integer(row, 5)));
+    }
+    drop(rows);
+    drop(find);
+    for (id, category, size, key, hits, last) in expired {
+        ledger.delete(id, category, size)?;
+        ledger.tell(category, Cause::Expired, key, hits, last)?;
+    }
+    ledger.save()?;
+    let left = std::mem::take(&mut ledger.left);
+    drop(ledger);
+    transaction.commit()?;
+    Ok(left)
+}
+
+fn put(conn: &Connection, ledger: &mut Ledger<'_>, record: &Record) -> Result<()> {
+    let old = conn
+        .prepare_cached("SELECT category, size FROM entries WHERE id = ?1")?
+        .query_row([record.id], |row| Ok((integer(row, 0), integer(row, 1))))
+        .optional()?;
+    if let Some((category, size)) = old {
+        ledger.add(category, -1, size.saturating_neg())?;
+    }
+    let category = ledger.id(record.category.name())?;
+    let size = i64::try_from(record.size()).unwrap_or(i64::MAX);
+    let stored = &record.stored;
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO entries(id, category, key, created_at, expires_at, fingerprint, codec,
+                                        raw_size, size, checksum, value)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?
+    .execute((
+        record.id,
+        category,
+        &record.key,
+        stored.created_at,
+        stored.expires_at,
+        stored.fingerprint.cast_signed(),
+        stored.codec,
+        i64::try_from(stored.raw_size).unwrap_or(i64::MAX),
+        size,
+        stored.checksum,
+        &*stored.value,
+    ))?;
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO usage(id, category, last_access, access_count) VALUES(?1, ?2, ?3, 0)",
+    )?
+    .execute((record.id, category, record.stamp))?;
+    ledger.add(category, 1, size)
+}
+
+fn remove(conn: &Connection, ledger: &mut Ledger<'_>, id: i64, key: &str) -> Result<()> {
+    // The row of another key with the same hash stays.
+    let found = conn
+        .prepare_cached("SELECT category, size FROM entries WHERE id = ?1 AND key = ?2")?
+        .query_row((id, key), |row| Ok((integer(row, 0), integer(row, 1))))
+        .optional()?;
+    match found {
+        Some((category, size)) => ledger.delete(id, category, size),
+        None => Ok(()),
+    }
+}
+
+fn drop_row(conn: &Connection, ledger: &mut Ledger<'_>, id: i64, which: Row) -> Result<()> {
+    let mut find = conn.prepare_cached(
+        "SELECT e.category, e.size, e.checksum, e.key, u.access_count, u.last_access
+         FROM entries e LEFT JOIN usage u ON u.id = e.id WHERE e.id = ?1",
+    )?;
+    let mut rows = find.query([id])?;
+    let Some(row) = rows.next()? else { return Ok(()) };
+    if which != Row::Damaged && which != Row::Expired(integer(row, 2)) {
+        return Ok(());
+    }
+    let (category, size, key) = (integer(row, 0), integer(row, 1), text(row, 3));
+    let (hits, last) = (integer(row, 4), integer(row, 5));
+    drop(rows);
+    ledger.delete(id, category, size)?;
+    match which {
+        Row::Expired(_) => ledger.tell(category, Cause::Expired, key, hits, last),
+        Row::Damaged => Ok(()),
+    }
+}
+
+/// Writes use down. An entry that is gone by now has none.
+fn use_up(conn: &Connection, hits: &HashMap<i64, Hit>) -> Result<()> {
+    if hits.is_empty() {
+        return Ok(());
+    }
+    let mut update = conn.prepare_cached(
+        "UPDATE usage SET access_count = access_count + ?2, last_access = max(last_access, ?3) WHERE id = ?1",
+    )?;
+    for (id, hit) in hits {
+        update.execute((id, hit.count, hit.last))?;
+    }
+    Ok(())
+}

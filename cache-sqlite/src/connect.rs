@@ -1,0 +1,163 @@
+//! From a path to connections: whose file it is, and what to do with a broken one.
+
+use std::time::{Duration, Instant};
+
+use cache_core::{Error, ErrorKind, Result};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
+
+use crate::{
+    SqliteOptions,
+    error::{is_busy, is_corrupt, of_sqlite},
+    file::StoreFile,
+    schema::{self, Owner},
+};
+
+/// Bytes of write-ahead log that are kept for reuse after a checkpoint.
+const JOURNAL_KEPT: i64 = 4 << 20;
+
+/// Statements that a connection keeps prepared.
+const STATEMENTS: usize = 32;
+
+/// The connection that writes.
+#[derive(Debug)]
+pub(crate) struct WriteConnection {
+    pub(crate) conn: Connection,
+    /// Whether the file is in WAL, where readers do not stand in the way of the writer.
+    pub(crate) wal: bool,
+}
+
+/// Opens the database for writing, makes it if it is new, and sets a damaged one of ours aside.
+pub(crate) fn writer(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
+    if !file.is_marked_damaged() {
+        match open(file, options) {
+            Err(error) if is_corrupt(&error) => {
+                if !file.has_our_mark()? {
+                    let what = ErrorKind::Foreign("it is no SQLite database, or lost its header".into());
+                    return Err(Error::new(what).about(file.path().display()).caused_by(error));
+                }
+                tracing::warn!(%error, "the database is damaged");
+            }
+            outcome => return outcome,
+        }
+    }
+    replace(file, options)
+}
+
+/// Opens one more connection, to read through.
+pub(crate) fn reader(file: &StoreFile, options: &SqliteOptions) -> Result<Connection> {
+    let set_up = || {
+        let conn = connect(file, options)?;
+        options.pragmas.apply(&conn)?;
+        Ok(conn)
+    };
+    set_up().map_err(|error| of_sqlite(error, file.path(), "opening the database"))
+}
+
+/// Puts an empty database in the place of a damaged one. The caller has closed its connections.
+fn replace(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
+    let replaced = file.exclusively(|| {
+        // Another process may have been here between our look and our lock.
+        if !file.is_marked_damaged()
+            && let Ok(healthy) = open(file, options)
+        {
+            return Ok(healthy);
+        }
+        file.set_aside()?;
+        file.clear_mark();
+        open(file, options)
+    })?;
+    if let Some(healthy) = replaced {
+        return Ok(healthy);
+    }
+    // Somebody has it open, so it cannot be renamed; SQLite can empty it where it stands.
+    tracing::warn!(path = %file.path().display(), "emptied a damaged database that others have open");
+    empty(file, options).map_err(|error| of_sqlite(error, file.path(), "emptying a damaged database"))?;
+    file.clear_mark();
+    open(file, options)
+}
+
+fn empty(file: &StoreFile, options: &SqliteOptions) -> rusqlite::Result<()> {
+    let conn = connect(file, options)?;
+    // Reading the schema comes first; whether it succeeds does not matter.
+    let _ = Owner::of(&conn);
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_RESET_DATABASE, true)?;
+    let emptied = retry(options.busy_timeout, || conn.execute_batch("VACUUM"));
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_RESET_DATABASE, false)?;
+    emptied?;
+    conn.pragma_update(None, "user_version", 0)?;
+    conn.pragma_update(None, "application_id", schema::APPLICATION_ID)
+}
+
+fn open(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
+    let of = |error| of_sqlite(error, file.path(), "opening the database");
+    let mut conn = connect(file, options).map_err(of)?;
+    // Closing the last connection moves the log into the file: not in a file that may not be ours.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(of)?;
+    let mut owner = retry(options.busy_timeout, || Owner::of(&conn)).map_err(of)?;
+    if matches!(owner, Owner::Nobody | Owner::OtherFormat) {
+        retry(options.busy_timeout, || schema::create(&mut conn)).map_err(of)?;
+        owner = Owner::of(&conn).map_err(of)?;
+    }
+    if owner != Owner::Ours {
+        let what = ErrorKind::Foreign("the database belongs to another program".into());
+        return Err(Error::new(what).about(file.path().display()));
+    }
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(of)?;
+    if let Err(error) = schema::check(&conn) {
+        if error.sqlite_error_code() != Some(ErrorCode::Unknown) {
+            return Err(of(error));
+        }
+        let what = ErrorKind::Corrupt(format!("a table of ours is not as it should be: {error}"));
+        return Err(Error::new(what).about(file.path().display()).caused_by(error));
+    }
+    let wal = set_journal(&conn, file, options).map_err(of)?;
+    options.pragmas.apply(&conn).map_err(of)?;
+    Ok(WriteConnection { conn, wal })
+}
+
+fn connect(file: &StoreFile, options: &SqliteOptions) -> rusqlite::Result<Connection> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let conn = Connection::open_with_flags(file.path(), flags)?;
+    conn.busy_timeout(options.busy_timeout)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(conn)
+}
+
+/// Brings the file into the chosen journal mode and says whether it is WAL now.
+fn set_journal(conn: &Connection, file: &StoreFile, options: &SqliteOptions) -> rusqlite::Result<bool> {
+    let word = options.pragmas.chosen_journal().word();
+    let mode = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+    let mut now = conn.pragma_query_value(None, "journal_mode", mode)?;
+    if !now.eq_ignore_ascii_case(word) {
+        let set =
+            retry(options.busy_timeout, || conn.pragma_update_and_check(None, "journal_mode", word, mode));
+        match set {
+            Ok(mode) => now = mode,
+            Err(error) if is_busy(&error) => {}
+            Err(error) => return Err(error),
+        }
+        if !now.eq_ignore_ascii_case(word) {
+            let path = file.path().display();
+            tracing::warn!(%path, asked = word, mode = now, "the journal mode stays as it is");
+        }
+    }
+    conn.pragma_update_and_check(None, "journal_size_limit", JOURNAL_KEPT, |_| Ok(()))?;
+    Ok(now.eq_ignore_ascii_case("wal"))
+}
+
+/// Runs `work` again while another connection stands in the way, where SQLite itself does not wait.
+pub(crate) fn retry<T>(
+    patience: Duration,
+    mut work: impl FnMut() -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let start = Instant::now();
+    loop {
+        match work() {
+            Err(error) if is_busy(&error) && start.elapsed() < patience => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            outcome => return outcome,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The database file and what stands beside it.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, Write},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use cache_core::Result;
+use parking_lot::Mutex;
+
+use crate::{error::of_io, schema::APPLICATION_ID};
+
+/// How long to wait until all other users of a damaged file have let go of it.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A database file, and the lock file through which processes agree on its name.
+///
+/// Every open cache holds the lock file shared. Whoever renames the database holds it exclusively:
+/// SQLite finds its -wal by name, so a database must never be renamed while anybody has it open. The
+/// lock file also remembers damage: it is empty unless the database was found to be damaged.
+///
+/// The database itself is touched with `std::fs` only where nobody in this process can have it open:
+/// closing any handle drops all POSIX locks of the process on that file.
+#[derive(Debug)]
+pub(crate) struct StoreFile {
+    path: PathBuf,
+    lock: Mutex<File>,
+}
+
+impl StoreFile {
+    /// Resolves the path, makes the folder and the file if they are missing, and takes a share.
+    pub(crate) fn prepare(path: &Path) -> Result<Self> {
+        let path = resolve(path).map_err(|error| of_io(error, path, "opening the folder"))?;
+        let lock_path = beside(&path, ".lock");
+        let opened = private(OpenOptions::new().read(true).write(true).create(true)).open(&lock_path);
+        let lock = opened.map_err(|error| of_io(error, &lock_path, "opening the lock file"))?;
+        tolerate(lock.lock_shared()).map_err(|error| of_io(error, &lock_path, "locking"))?;
+        let file = Self { path, lock: Mutex::new(lock) };
+        file.create()?;
+        Ok(file)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The size of the write-ahead log in bytes.
+    pub(crate) fn wal_len(&self) -> u64 {
+        fs::metadata(beside(&self.path, "-wal")).map_or(0, |found| found.len())
+    }
+
+    /// Whether the raw file carries our mark, whatever else is wrong with it.
+    ///
+    /// Only for a file that SQLite has refused.
+    pub(crate) fn has_our_mark(&self) -> Result<bool> {
+        let mut header = [0; 72];
+        let read = File::open(&self.path).and_then(|mut file| file.read_exact(&mut header));
+        match read {
+            Ok(()) => Ok(header[68..] == APPLICATION_ID.to_be_bytes()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(of_io(error, &self.path, "reading the header")),
+        }
+    }
+
+    /// Remembers, beyond this process, that the database is damaged.
+    pub(crate) fn mark_damaged(&self) {
+        let mut lock = self.lock.lock();
+        let marked = lock.rewind().and_then(|()| lock.write_all(b"damaged\n"));
+        if let Err(error) = marked {
+            tracing::warn!(path = %self.path.display(), %error, "cannot remember that the database is damaged");
+        }
+    }
+
+    pub(crate) fn is_marked_damaged(&self) -> bool {
+        self.lock.lock().metadata().is_ok_and(|found| found.len() > 0)
+    }
+
+    pub(crate) fn clear_mark(&self) {
+        let _ = self.lock.lock().set_len(0);
+    }
+
+    /// Runs `work` while nobody else has the database open; `None` if somebody keeps it open.
+    ///
+    /// The caller has closed its own connections.
+    pub(crate) fn exclusively<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
+        if !self.lock_exclusively()? {
+            return Ok(None);
+        }
+        let outcome = work();
+        self.lock_shared()?;
+        outcome.map(Some)
+    }
+
+    /// Renames the database and its journals out of the way, in place of any earlier ones, and makes
+    /// an empty file. Only inside [`exclusively`](Self::exclusively).
+    pub(crate) fn set_aside(&self) -> Result<()> {
+        let aside = beside(&self.path, ".corrupt");
+        for end in ["", "-wal", "-shm", "-journal"] {
+            let (from, to) = (beside(&self.path, end), beside(&aside, end));
+            let _ = fs::remove_file(&to);
+            match fs::rename(&from, &to) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(of_io(error, &from, "setting a damaged database aside"));
+                }
+                _ => {}
+            }
+        }
+        tracing::warn!(path = %self.path.display(), aside = %aside.display(), "set a damaged database aside");
+        self.create()
+    }
+
+    /// SQLite would make the file readable for everybody, so it is made before SQLite sees it. The
+    /// journals take their mode from it.
+    fn create(&self) -> Result<()> {
+        match private(OpenOptions::new().write(true).create_new(true)).open(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(of_io(error, &self.path, "making the file"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn lock_exclusively(&self) -> Result<bool> {
+        let lock = self.lock.lock();
+        let _ = lock.unlock();
+        let start = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(true),
+                Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(TryLockError::WouldBlock) => break,
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => break,
+                Err(TryLockError::Error(error)) => return Err(of_io(error, &self.path, "locking")),
+            }
+        }
+        drop(lock);
+        self.lock_shared()?;
+        Ok(false)
+    }
+
+    fn lock_shared(&self) -> Result<()> {
+        let lock = self.lock.lock();
+        // Converting a held lock is not possible everywhere; letting go first is.
+        let _ = lock.unlock();
+        tolerate(lock.lock_shared()).map_err(|error| of_io(error, &self.path, "locking"))
+    }
+}
+
+/// A file system without locks is used without them, as by one process alone.
+fn tolerate(locked: io::Result<()>) -> io::Result<()> {
+    locked.or_else(|error| if error.kind() == io::ErrorKind::Unsupported { Ok(()) } else { Err(error) })
+}
+
+/// The path with its folder made and free of links: a link at the last component is then a link that
+/// somebody put in the place of the database, and SQLite refuses it.
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path does not name a file"))?;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder)?;
+    Ok(fs::canonicalize(folder)?.join(name))
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(end);
+    name.into()
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}

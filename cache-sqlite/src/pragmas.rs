@@ -1,0 +1,194 @@
+//! The settings of SQLite that may be chosen.
+
+use std::str::FromStr;
+
+use cache_core::{Error, ErrorKind, Result};
+use rusqlite::Connection;
+
+/// Settings of the database connections: an allow-list.
+///
+/// What is left out keeps the default: [`JournalMode::Wal`], [`Synchronous::Normal`], SQLite's own
+/// page cache of 2 MB, no memory mapping.
+///
+/// Some settings trade away what the crate otherwise promises:
+///
+/// | setting | what is lost |
+/// |---|---|
+/// | `JournalMode::Memory` or `Off` | a process that dies during a commit may leave a damaged file; it is set aside by a later open |
+/// | `Synchronous::Off` | a power loss may leave a damaged file |
+/// | a rollback journal of any kind | readers wait for the writer, and the writer for readers |
+/// | `mmap_size` | another program that truncates the file kills this process (SIGBUS) |
+///
+/// ```
+/// use cache_sqlite::{JournalMode, Pragmas, Synchronous};
+///
+/// let fast = Pragmas::new().journal_mode(JournalMode::Memory).synchronous(Synchronous::Off).cache_size(50_000);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pragmas {
+    journal_mode: Option<JournalMode>,
+    synchronous: Option<Synchronous>,
+    temp_store: Option<TempStore>,
+    cache_size: Option<i64>,
+    mmap_size: Option<u64>,
+}
+
+/// How SQLite makes a commit atomic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JournalMode {
+    /// A write-ahead log: readers and the writer do not wait for each other.
+    Wal,
+    /// A rollback journal, deleted at each commit.
+    Delete,
+    /// A rollback journal, truncated at each commit.
+    Truncate,
+    /// A rollback journal whose header is overwritten at each commit.
+    Persist,
+    /// A rollback journal in memory: not safe when the process dies during a commit.
+    Memory,
+    /// No journal: not safe when the process dies during a commit, or when a commit fails.
+    Off,
+}
+
+/// When SQLite waits for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Synchronous {
+    /// Never: a power loss may damage the file.
+    Off,
+    /// At checkpoints: in WAL a power loss may take the last commits, and no more.
+    Normal,
+    /// At every commit.
+    Full,
+    /// At every commit, and for the folder after a journal is deleted.
+    Extra,
+}
+
+/// Where temporary tables go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TempStore {
+    /// As SQLite was built.
+    Default,
+    /// In files.
+    File,
+    /// In memory.
+    Memory,
+}
+
+impl Pragmas {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How a commit is made atomic.
+    #[must_use]
+    pub fn journal_mode(mut self, mode: JournalMode) -> Self {
+        self.journal_mode = Some(mode);
+        self
+    }
+
+    /// When to wait for the disk.
+    #[must_use]
+    pub fn synchronous(mut self, synchronous: Synchronous) -> Self {
+        self.synchronous = Some(synchronous);
+        self
+    }
+
+    /// Where temporary tables go.
+    #[must_use]
+    pub fn temp_store(mut self, store: TempStore) -> Self {
+        self.temp_store = Some(store);
+        self
+    }
+
+    /// The page cache of each connection: pages if positive, KiB if negative.
+    #[must_use]
+    pub fn cache_size(mut self, pages: i64) -> Self {
+        self.cache_size = Some(pages);
+        self
+    }
+
+    /// How many bytes of the file are mapped into memory; 0 for none.
+    #[must_use]
+    pub fn mmap_size(mut self, bytes: u64) -> Self {
+        self.mmap_size = Some(bytes);
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.cache_size.is_some_and(|size| i32::try_from(size).is_err()) {
+            return Err(ErrorKind::InvalidOption("cache_size is more than 32 bits".into()).into());
+        }
+        if self.mmap_size.is_some_and(|size| i64::try_from(size).is_err()) {
+            return Err(ErrorKind::InvalidOption("mmap_size is more than 63 bits".into()).into());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn chosen_journal(&self) -> JournalMode {
+        self.journal_mode.unwrap_or(JournalMode::Wal)
+    }
+
+    /// Sets everything but the journal mode, which belongs to the file and not to a connection.
+    pub(crate) fn apply(&self, conn: &Connection) -> rusqlite::Result<()> {
+        conn.pragma_update(None, "synchronous", self.synchronous.unwrap_or(Synchronous::Normal).word())?;
+        if let Some(store) = self.temp_store {
+            conn.pragma_update(None, "temp_store", store.word())?;
+        }
+        if let Some(size) = self.cache_size {
+            conn.pragma_update(None, "cache_size", size)?;
+        }
+        if let Some(size) = self.mmap_size {
+            let size = i64::try_from(size).unwrap_or(i64::MAX);
+            conn.pragma_update_and_check(None, "mmap_size", size, |_| Ok(()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Names of a setting, each beside its word in SQLite.
+macro_rules! words {
+    ($name:ident: $($variant:ident $word:literal),+) => {
+        impl $name {
+            pub(crate) fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        /// Reads SQLite's own word, in any case.
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self> {
+                $(if text.eq_ignore_ascii_case($word) { return Ok(Self::$variant); })+
+                let known = [$($word),+].join(", ");
+                Err(ErrorKind::InvalidOption(format!("{text:?} is none of {known}")).into())
+            }
+        }
+    };
+}
+
+words!(JournalMode: Wal "WAL", Delete "DELETE", Truncate "TRUNCATE", Persist "PERSIST", Memory "MEMORY", Off "OFF");
+words!(Synchronous: Off "OFF", Normal "NORMAL", Full "FULL", Extra "EXTRA");
+words!(TempStore: Default "DEFAULT", File "FILE", Memory "MEMORY");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_in_any_case_and_nothing_else_is() {
+        assert_eq!("memory".parse::<JournalMode>().unwrap(), JournalMode::Memory);
+        let error = "off; drop table entries".parse::<Synchronous>().unwrap_err();
+        assert!(error.to_string().contains("OFF, NORMAL, FULL, EXTRA"), "{error}");
+    }
+
+    #[test]
+    fn sizes_out_of_range_are_refused() {
+        assert!(Pragmas::new().cache_size(i64::MAX).check().is_err());
+        assert!(Pragmas::new().mmap_size(u64::MAX).check().is_err());
+    }
+}

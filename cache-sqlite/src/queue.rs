@@ -1,0 +1,258 @@
+//! Writes that wait for a commit, and what a reader sees of them.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use cache_core::{Category, Error, ErrorKind, Key, Result};
+
+use crate::record::Record;
+
+/// What an operation costs in memory besides its key and value, in bytes.
+const OVERHEAD: usize = 200;
+
+/// Writes in the order of commits: those that wait, and the batch that is being committed.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    pub(crate) pending: Batch,
+    pub(crate) committing: Option<Arc<Batch>>,
+    /// Number of the batch that is being filled; all before it have been taken.
+    pub(crate) filling: u64,
+    /// When the first of the waiting writes came.
+    pub(crate) since: Option<Instant>,
+    /// The last commit failed, with this, and has not succeeded since.
+    pub(crate) failure: Option<Failure>,
+    pub(crate) closed: bool,
+}
+
+/// Commits that failed one after another.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) retry_at: Instant,
+    pub(crate) attempts: u32,
+}
+
+/// Writes that are committed together: the clears first, then the operations.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) clears: HashMap<Box<str>, Arc<Category>>,
+    pub(crate) ops: HashMap<i64, Op>,
+    pub(crate) bytes: usize,
+}
+
+/// The latest write of one id.
+#[derive(Debug, Clone)]
+pub(crate) enum Op {
+    Put(Arc<Record>),
+    Remove {
+        category: Arc<Category>,
+        key: Box<str>,
+    },
+    /// Deletes a row that was read and found to be expired or damaged, unless it is another by now.
+    Drop {
+        category: Arc<Category>,
+        key: Box<str>,
+        which: Row,
+    },
+}
+
+/// Which row an [`Op::Drop`] means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Row {
+    /// An expired one with this checksum.
+    Expired(i64),
+    /// A damaged one, whatever it holds.
+    Damaged,
+}
+
+/// What the queue knows of a key.
+pub(crate) enum Known {
+    /// It holds this.
+    Record(Arc<Record>),
+    /// There is no such entry.
+    Absent,
+    /// The database decides; a row with the checksum, if there is one, counts as absent.
+    Database { except: Option<i64> },
+}
+
+impl Queue {
+    pub(crate) fn look_up(&self, id: i64, key: &Key<'_>) -> Known {
+        let mut except = None;
+        let batches = [Some(&self.pending), self.committing.as_deref()];
+        for batch in batches.into_iter().flatten() {
+            match batch.ops.get(&id) {
+                Some(Op::Put(record)) if !record.is_of(key) => return Known::Absent,
+                Some(Op::Put(record)) if Some(record.stored.checksum) == except => return Known::Absent,
+                Some(Op::Put(record)) => return Known::Record(Arc::clone(record)),
+                Some(Op::Remove { category, key: removed })
+                    if **removed == *key.as_str() && category.name() == key.category().name() =>
+                {
+                    return Known::Absent;
+                }
+                Some(Op::Drop { which: Row::Expired(checksum), .. }) => except = except.or(Some(*checksum)),
+                _ => {}
+            }
+            if batch.clears.contains_key(key.category().name()) {
+                return Known::Absent;
+            }
+        }
+        Known::Database { except }
+    }
+
+    pub(crate) fn put(&mut self, record: Arc<Record>) {
+        self.pending.set(record.id, Op::Put(record));
+        self.started();
+    }
+
+    pub(crate) fn remove(&mut self, id: i64, key: &Key<'_>) {
+        // A put of another key with this hash is newer than anything under the key.
+        if let Some(Op::Put(record)) = self.pending.ops.get(&id)
+            && !record.is_of(key)
+        {
+            return;
+        }
+        let op = Op::Remove { category: Arc::clone(key.category()), key: key.as_str().into() };
+        self.pending.set(id, op);
+        self.started();
+    }
+
+    /// Queues the deletion of a row that was read, unless a later write decides over its id anyway.
+    pub(crate) fn drop_row(&mut self, id: i64, key: &Key<'_>, which: Row) {
+        match self.pending.ops.get(&id) {
+            // The queued write is itself what expired: what it replaced must not come back.
+            Some(Op::Put(record)) if which == Row::Expired(record.stored.checksum) && record.is_of(key) => {
+                self.remove(id, key);
+            }
+            Some(_) => {}
+            None => {
+                let (category, key) = (Arc::clone(key.category()), key.as_str().into());
+                self.pending.set(id, Op::Drop { category, key, which });
+                self.started();
+            }
+        }
+    }
+
+    pub(crate) fn clear(&mut self, category: &Arc<Category>) {
+        self.pending.clear(category);
+        self.started();
+    }
+
+    /// Takes all that waits, to be committed.
+    pub(crate) fn take(&mut self) -> Arc<Batch> {
+        let batch = Arc::new(std::mem::take(&mut self.pending));
+        self.committing = Some(Arc::clone(&batch));
+        self.filling += 1;
+        self.since = None;
+        batch
+    }
+
+    pub(crate) fn committed(&mut self) {
+        self.committing = None;
+        self.failure = None;
+    }
+
+    /// Puts a batch that could not be committed back in front of what came since.
+    pub(crate) fn failed(&mut self, batch: &Batch, error: Error) {
+        self.committing = None;
+        let newer = std::mem::take(&mut self.pending);
+        let pending = &mut self.pending;
+        for older in [batch, &newer] {
+            older.clears.values().for_each(|category| pending.clear(category));
+            older.ops.iter().for_each(|(&id, op)| pending.follow(id, op));
+        }
+        let attempts = self.failure.as_ref().map_or(0, |failure| failure.attempts) + 1;
+        let pause = Duration::from_millis(50 << attempts.min(7));
+        self.failure = Some(Failure { error, retry_at: Instant::now() + pause, attempts });
+        self.started();
+    }
+
+    /// Takes back a put whose caller is told that it failed.
+    pub(crate) fn withdraw(&mut self, record: &Arc<Record>) {
+        if let Some(Op::Put(queued)) = self.pending.ops.get(&record.id)
+            && Arc::ptr_eq(queued, record)
+        {
+            self.pending.unset(record.id);
+        }
+    }
+
+    /// # Errors
+    /// The cache is closed.
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.closed { Err(ErrorKind::Closed.into()) } else { Ok(()) }
+    }
+
+    fn started(&mut self) {
+        if !self.pending.is_empty() {
+            self.since.get_or_insert_with(Instant::now);
+        }
+    }
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ops.is_empty() && self.clears.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ops.len() + self.clears.len()
+    }
+
+    fn set(&mut self, id: i64, op: Op) {
+        self.bytes += op.weight();
+        if let Some(old) = self.ops.insert(id, op) {
+            self.bytes -= old.weight();
+        }
+    }
+
+    /// Sets an operation that was queued after those here.
+    fn follow(&mut self, id: i64, op: &Op) {
+        let op = match (op, self.ops.get(&id)) {
+            (Op::Drop { category, key, which: Row::Expired(checksum) }, Some(Op::Put(record)))
+                if record.stored.checksum == *checksum =>
+            {
+                Op::Remove { category: Arc::clone(category), key: key.clone() }
+            }
+            (Op::Drop { .. }, Some(_)) => return,
+            _ => op.clone(),
+        };
+        self.set(id, op);
+    }
+
+    fn unset(&mut self, id: i64) {
+        if let Some(old) = self.ops.remove(&id) {
+            self.bytes -= old.weight();
+        }
+    }
+
+    fn clear(&mut self, category: &Arc<Category>) {
+        let bytes = &mut self.bytes;
+        self.ops.retain(|_, op| {
+            let stays = op.category().name() != category.name();
+            if !stays {
+                *bytes -= op.weight();
+            }
+            stays
+        });
+        self.clears.insert(category.name().into(), Arc::clone(category));
+    }
+}
+
+impl Op {
+    pub(crate) fn category(&self) -> &Arc<Category> {
+        match self {
+            Self::Put(record) => &record.category,
+            Self::Remove { category, .. } | Self::Drop { category, .. } => category,
+        }
+    }
+
+    pub(crate) fn weight(&self) -> usize {
+        OVERHEAD
+            + match self {
+                Self::Put(record) => record.key.len() + record.stored.value.len(),
+                Self::Remove { key, .. } | Self::Drop { key, .. } => key.len(),
+            }
+    }
+}

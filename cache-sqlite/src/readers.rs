@@ -1,0 +1,206 @@
+//! Connections that read, and the read transactions that are kept over a burst of reads.
+//!
+//! Most of a small read is the lock and the snapshot of its own transaction. In WAL a snapshot stands
+//! in nobody's way for a moment, so a connection that reads again and again keeps its transaction
+//! open. Every snapshot belongs to a generation; this process's commits and a timer of a few
+//! milliseconds begin a new one, and a snapshot of an older generation is never read from again.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    time::{Duration, Instant},
+};
+
+use cache_core::{Error, ErrorKind, Result};
+use parking_lot::{Condvar, Mutex};
+use rusqlite::Connection;
+
+/// A read that follows another one this closely belongs to a burst.
+const BURST: Duration = Duration::from_millis(1);
+
+/// How long a snapshot is kept before others' commits must be seen and the log can be emptied.
+pub(crate) const KEPT: Duration = Duration::from_millis(5);
+
+/// A bounded pool of connections, opened when they are needed.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    pool: Mutex<Pool>,
+    returned: Condvar,
+    most: usize,
+    generation: AtomicU64,
+    any_kept: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Pool {
+    idle: Vec<Reader>,
+    open: usize,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Reader {
+    conn: Connection,
+    /// The generation of the transaction that is open.
+    kept: Option<u64>,
+    last_read: Instant,
+}
+
+/// How a read goes about its transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Snapshot {
+    /// Every statement on its own.
+    PerStatement,
+    /// One transaction for this read.
+    Shared,
+    /// The transaction of the burst that this read belongs to, if it does.
+    Kept,
+}
+
+impl Readers {
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            pool: Mutex::default(),
+            returned: Condvar::new(),
+            most,
+            generation: AtomicU64::new(0),
+            any_kept: AtomicBool::new(false),
+        }
+    }
+
+    /// Reads through one of the connections; `open` makes another one if there are too few.
+    ///
+    /// The second value says that a transaction is kept now that was not before: somebody has to
+    /// [`sweep`](Self::sweep) in a while.
+    pub(crate) fn read<T>(
+        &self,
+        snapshot: Snapshot,
+        open: impl FnOnce() -> Result<Connection>,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<(rusqlite::Result<T>, bool)> {
+        let mut lease = Lease { readers: self, reader: Some(self.take(open)?) };
+        let Some(reader) = &mut lease.reader else { return Err(ErrorKind::Closed.into()) };
+        let kept = reader.enter(snapshot, self.generation.load(SeqCst));
+        let outcome = kept.and_then(|()| work(&reader.conn));
+        if outcome.is_err() || snapshot == Snapshot::Shared {
+            reader.leave();
+        }
+        let newly_kept = reader.kept.is_some() && !self.any_kept.swap(true, SeqCst);
+        Ok((outcome, newly_kept))
+    }
+
+    /// Begins a new generation: after a commit of this process.
+    pub(crate) fn renew(&self) {
+        self.generation.fetch_add(1, SeqCst);
+    }
+
+    pub(crate) fn any_kept(&self) -> bool {
+        self.any_kept.load(SeqCst)
+    }
+
+    /// Ends all kept transactions; those in use end when their read does.
+    pub(crate) fn sweep(&self) {
+        self.any_kept.store(false, SeqCst);
+        self.renew();
+        self.pool.lock().idle.iter_mut().for_each(Reader::leave);
+    }
+
+    /// Closes the connections that are not in use.
+    pub(crate) fn close_idle(&self) {
+        let mut pool = self.pool.lock();
+        pool.open -= pool.idle.len();
+        pool.idle.clear();
+    }
+
+    /// Closes the connections for good.
+    pub(crate) fn close(&self) {
+        self.pool.lock().closed = true;
+        self.close_idle();
+        self.returned.notify_all();
+    }
+
+    fn take(&self, open: impl FnOnce() -> Result<Connection>) -> Result<Reader> {
+        let mut pool = self.pool.lock();
+        loop {
+            if pool.closed {
+                return Err(Error::new(ErrorKind::Closed));
+            }
+            if let Some(reader) = pool.idle.pop() {
+                return Ok(reader);
+            }
+            if pool.open < self.most {
+                break;
+            }
+            self.returned.wait(&mut pool);
+        }
+        pool.open += 1;
+        drop(pool);
+        match open() {
+            Ok(conn) => Ok(Reader { conn, kept: None, last_read: Instant::now() }),
+            Err(error) => {
+                self.pool.lock().open -= 1;
+                self.returned.notify_one();
+                Err(error)
+            }
+        }
+    }
+
+    fn give_back(&self, mut reader: Reader) {
+        let mut pool = self.pool.lock();
+        if pool.closed {
+            pool.open -= 1;
+            return;
+        }
+        // Under the lock, so that a sweep either comes before this look or finds the reader idle.
+        if reader.kept.is_some_and(|kept| kept != self.generation.load(SeqCst)) {
+            reader.leave();
+        }
+        pool.idle.push(reader);
+        drop(pool);
+        self.returned.notify_one();
+    }
+}
+
+impl Reader {
+    /// Enters the transaction that the read needs.
+    fn enter(&mut self, snapshot: Snapshot, generation: u64) -> rusqlite::Result<()> {
+        if self.kept == Some(generation) {
+            return Ok(());
+        }
+        self.leave();
+        let transaction = match snapshot {
+            Snapshot::PerStatement => false,
+            Snapshot::Shared => true,
+            Snapshot::Kept => {
+                let now = Instant::now();
+                let since = now.duration_since(std::mem::replace(&mut self.last_read, now));
+                since < BURST
+            }
+        };
+        if transaction {
+            self.conn.prepare_cached("BEGIN")?.execute([])?;
+            self.kept = Some(generation);
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        if self.kept.take().is_some() || !self.conn.is_autocommit() {
+            // A read transaction that cannot be ended has been rolled back already.
+            let _ = self.conn.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        }
+    }
+}
+
+/// A connection in use; goes back to the pool however the use ends.
+struct Lease<'a> {
+    readers: &'a Readers,
+    reader: Option<Reader>,
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            self.readers.give_back(reader);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The thread that commits in time and ends kept read transactions. It starts when it is first needed.
+
+use std::{
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Instant,
+};
+
+use crate::{queue::Queue, readers::KEPT, store::Store};
+
+impl Store {
+    /// Whether there is a thread; starts it if there should be one.
+    pub(crate) fn has_thread(self: &Arc<Self>) -> bool {
+        if !self.threaded.load(SeqCst) {
+            return false;
+        }
+        let mut thread = self.thread.lock();
+        if thread.is_some() {
+            return true;
+        }
+        let store = Arc::clone(self);
+        let spawned = std::thread::Builder::new().name("cache-sqlite".into()).spawn(move || store.run());
+        match spawned {
+            Ok(handle) => *thread = Some(handle),
+            Err(error) => {
+                tracing::warn!(%error, "no thread for the cache; writes commit themselves");
+                self.threaded.store(false, SeqCst);
+            }
+        }
+        thread.is_some()
+    }
+
+    /// Has the thread look at what there is to do. The caller does not hold the queue.
+    pub(crate) fn wake_thread(self: &Arc<Self>) {
+        if self.has_thread() {
+            // Under the lock, so that the thread either sees the news or already waits.
+            let _queue = self.queue.lock();
+            self.wake.notify_one();
+        }
+    }
+
+    /// Stops the thread and waits for it, unless this is the thread.
+    pub(crate) fn join_thread(&self) {
+        self.threaded.store(false, SeqCst);
+        let handle = self.thread.lock().take();
+        {
+            let _queue = self.queue.lock();
+            self.wake.notify_all();
+        }
+        if let Some(handle) = handle
+            && handle.thread().id() != std::thread::current().id()
+            && handle.join().is_err()
+        {
+            tracing::error!("the thread of the cache panicked");
+        }
+    }
+
+    fn run(self: Arc<Self>) {
+        let mut sweep_at = None;
+        let mut queue = self.queue.lock();
+        while !queue.closed {
+            let now = Instant::now();
+            if self.readers.any_kept() {
+                sweep_at.get_or_insert(now + KEPT);
+            }
+            if sweep_at.is_some_and(|at| at <= now) {
+                self.readers.sweep();
+                sweep_at = None;
+                continue;
+            }
+            let commit_at = self.commit_at(&queue);
+            if commit_at.is_some_and(|at| at <= now) {
+                parking_lot::MutexGuard::unlocked(&mut queue, || {
+                    // A failure is remembered in the queue, and told at the next flush.
+                    let _ = self.commit();
+                });
+                continue;
+            }
+            match commit_at.into_iter().chain(sweep_at).min() {
+                Some(at) => drop(self.wake.wait_until(&mut queue, at)),
+                None => self.wake.wait(&mut queue),
+            }
+        }
+    }
+
+    /// When the queue has to be committed next.
+    fn commit_at(&self, queue: &Queue) -> Option<Instant> {
+        let since = queue.since?;
+        if let Some(failure) = &queue.failure {
+            return Some(failure.retry_at);
+        }
+        let full = queue.pending.len() >= self.options.max_entries()
+            || queue.pending.bytes > self.options.queue_limit;
+        Some(if full { since } else { since + self.options.max_delay() })
+    }
+}

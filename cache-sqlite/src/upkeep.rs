@@ -1,0 +1,73 @@
+//! Maintenance: what has expired goes, budgets are kept, space is given back.
+
+use std::sync::Arc;
+
+use cache_core::Result;
+
+use crate::{commit, store::Store};
+
+/// How many expired entries are deleted in one transaction.
+const EXPIRED_STEP: usize = 500;
+
+/// How many free pages are given back in one transaction.
+const VACUUM_STEP: u32 = 1_000;
+
+/// How many free pages are kept for reuse.
+const FREE_KEPT: i64 = 256;
+
+/// The size in bytes of the write-ahead log from which it is emptied.
+const WAL_KEPT: u64 = 4 << 20;
+
+impl Store {
+    /// Everything that keeps the file in order. Other calls get their turn between the steps.
+    pub(crate) fn maintain(self: &Arc<Self>) -> Result<()> {
+        self.heal()?;
+        self.commit_and_trim()?;
+        self.expire()?;
+        let shrunk = self.give_back_space()?;
+        if shrunk || self.file.wal_len() > WAL_KEPT {
+            self.readers.sweep();
+            // Another process's reader may keep the log from being emptied; the next time will do.
+            self.write("emptying the log", |conn| {
+                conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn expire(&self) -> Result<()> {
+        loop {
+            let now = self.options.clock.now().wall;
+            let left =
+                self.write("deleting expired entries", |conn| commit::expire(conn, now, EXPIRED_STEP))?;
+            self.tell(&left);
+            if left.len() < EXPIRED_STEP {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Gives free pages back to the file system, if they are many. True if there were.
+    fn give_back_space(&self) -> Result<bool> {
+        let mut before = i64::MAX;
+        let mut shrunk = false;
+        loop {
+            let (free, all): (i64, i64) = self.write("counting pages", |conn| {
+                let free = conn.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+                Ok((free, conn.pragma_query_value(None, "page_count", |row| row.get(0))?))
+            })?;
+            // Not falling means that the file was not made for it.
+            if free <= FREE_KEPT.max(if shrunk { 0 } else { all / 10 }) || free >= before {
+                return Ok(shrunk);
+            }
+            before = free;
+            self.write("giving back space", |conn| {
+                let mut vacuum = conn.prepare(&format!("PRAGMA incremental_vacuum({VACUUM_STEP})"))?;
+                let mut rows = vacuum.query([])?;
+                while rows.next()?.is_some() {}
+                Ok(())
+            })?;
+            shrunk = true;
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Files that are not as we left them.
+
+use std::{fs, path::PathBuf};
+
+use cache_core::{ErrorKind, Tier};
+
+use crate::bench::{Bench, Calls, category, noise};
+
+fn aside(bench: &Bench) -> PathBuf {
+    bench.dir.path().join("cache.db.corrupt")
+}
+
+/// A file of a few hundred entries, each of which holds its key; gives its bytes.
+fn fill(bench: &Bench) -> Vec<u8> {
+    let cache = bench.open();
+    for i in 0..300 {
+        cache
+            .put_in(&category("c"), &format!("k{i}"), &bench.entry(format!("k{i} {}", "x".repeat(i))))
+            .unwrap();
+    }
+    cache.close().unwrap();
+    fs::read(bench.path()).unwrap()
+}
+
+/// Reads everything and checks that no value is wrong; gives how many were found.
+fn probe(bench: &Bench) -> usize {
+    let Ok(cache) = bench.options().open(bench.path()) else { return 0 };
+    let c = category("c");
+    let mut found = 0;
+    for i in 0..300 {
+        if let Ok(Some(value)) = cache.value(&c, &format!("k{i}")) {
+            assert_eq!(value, format!("k{i} {}", "x".repeat(i)).as_bytes());
+            found += 1;
+        }
+    }
+    let _ = cache.scan(&c, &mut |_| {});
+    let _ = cache.put_in(&c, "new", &bench.entry("v"));
+    let _ = cache.maintain();
+    found
+}
+
+#[test]
+fn flipped_bytes_give_no_wrong_value_and_heal() {
+    let whole = Bench::new();
+    let bytes = fill(&whole);
+    for seed in 0..60_u64 {
+        let bench = Bench::new();
+        let mut broken = bytes.clone();
+        for (i, flip) in noise(seed + 1, 64).chunks(4).enumerate() {
+            let at = u32::from_le_bytes(flip.try_into().unwrap()) as usize % broken.len();
+            // The mark stays, or the file would be nobody's.
+            if !(68..72).contains(&at) {
+                broken[at] ^= 1 << (i % 8);
+            }
+        }
+        fs::write(bench.path(), &broken).unwrap();
+        probe(&bench);
+        probe(&bench);
+        let c = category("c");
+        let cache = bench.open();
+        cache.put_in(&c, "after", &bench.entry("v")).unwrap();
+        if cache.flush().is_err() {
+            cache.flush().unwrap();
+        }
+        assert_eq!(cache.value(&c, "after").unwrap().unwrap(), b"v", "seed {seed}");
+    }
+}
+
+#[test]
+fn flipped_value_is_an_error_once_and_then_a_miss() {
+    let bench = Bench::new();
+    let c = category("c");
+    let cache = bench.options().without_thread().open(bench.path()).unwrap();
+    cache.put_in(&c, "k", &bench.entry("value")).unwrap();
+    cache.put_in(&c, "other", &bench.entry("value")).unwrap();
+    cache.flush().unwrap();
+    bench.raw().execute_batch("UPDATE entries SET value = x'00' WHERE key = 'k'").unwrap();
+    let error = cache.value(&c, "k").unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::Corrupt(_)) && error.to_string().contains("c/\"k\""),
+        "{error}"
+    );
+    cache.flush().unwrap();
+    assert_eq!(cache.value(&c, "k").unwrap(), None);
+    assert_eq!(cache.keys(&c), ["other"]);
+    assert!(!aside(&bench).exists());
+}
+
+#[test]
+fn rows_of_nonsense_are_errors_or_misses() {
+    let bench = Bench::new();
+    let c = category("c");
+    let cache = bench.options().without_thread().open(bench.path()).unwrap();
+    for change in [
+        "codec = 250",
+        "codec = -1",
+        "raw_size = -5",
+        "raw_size = 9223372036854775807",
+        "codec = 1, raw_size = 9223372036854775807",
+        "expires_at = -9223372036854775808",
+        "created_at = 9223372036854775807",
+        "size = -100",
+        "key = CAST(x'ff00fe' AS TEXT)",
+        "value = x''",
+        "category = -77",
+    ] {
+        cache.put_in(&c, "k", &bench.entry("value")).unwrap();
+        cache.flush().unwrap();
+        bench.raw().execute_batch(&format!("UPDATE entries SET {change}")).unwrap();
+        if let Ok(Some(value)) = cache.value(&c, "k") {
+            assert_eq!(value, b"value", "{change}");
+        }
+        cache.scan(&c, &mut |_| {}).unwrap();
+        cache.maintain().unwrap();
+        cache.clear(&c).unwrap();
+        cache.flush().unwrap();
+    }
+}
+
+#[test]
+fn damaged_file_of_ours_is_set_aside_and_one_is_kept() {
+    let bench = Bench::new();
+    for _ in 0..2 {
+        let mut bytes = fill(&bench);
+        bytes[..16].copy_from_slice(b"no longer SQLite");
+        fs::write(bench.path(), &bytes).unwrap();
+        let cache = bench.open();
+        assert_eq!(cache.keys(&category("c")), [""; 0]);
+        cache.put_in(&category("c"), "k", &bench.entry("v")).unwrap();
+        drop(cache);
+        assert_eq!(fs::read(aside(&bench)).unwrap(), bytes);
+        fs::remove_file(bench.path()).unwrap();
+    }
+}
+
+#[test]
+fn damaged_file_that_another_has_open_is_emptied_in_place() {
+    let bench = Bench::new();
+    fill(&bench);
+    let (one, two) = (bench.open(), bench.open());
+    let c = category("c");
+    assert!(one.value(&c, "k1").unwrap().is_some());
+    // The root page of the entries: any look into the table fails.
+    let raw = bench.raw();
+    let root: usize = raw
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'entries'", [], |row| {
+            row.get::<_, i64>(0)
+        })
+        .unwrap() as usize;
+    drop(raw);
+    use std::os::unix::fs::FileExt;
+    let file = fs::OpenOptions::new().write(true).open(bench.path()).unwrap();
+    file.write_all_at(&[0xFF; 4096], (root as u64 - 1) * 4096).unwrap();
+    std::mem::forget(file);
+    let fresh = bench.open();
+    assert!(matches!(fresh.value(&c, "k2").unwrap_err().kind(), ErrorKind::Corrupt(_)));
+    fresh.maintain().unwrap();
+    assert_eq!(fresh.value(&c, "k2").unwrap(), None);
+    for (i, cache) in [&fresh, &one, &two].into_iter().enumerate() {
+        let key = format!("new {i}");
+        cache.put_in(&c, &key, &bench.entry("v")).unwrap();
+        cache.flush().unwrap();
+        assert_eq!(cache.value(&c, &key).unwrap().unwrap(), b"v");
+    }
+    assert_eq!(fresh.keys(&c), ["new 0", "new 1", "new 2"]);
+}
+
+#[test]
+fn truncated_file_is_replaced_or_refused_but_never_wrong() {
+    let whole = Bench::new();
+    let bytes = fill(&whole);
+    for len in [0, 1, 50, 72, 100, 512, 4_096, 5_000, 20_000, bytes.len() - 1] {
+        let bench = Bench::new();
+        fs::write(bench.path(), &bytes[..len]).unwrap();
+        probe(&bench);
+        match bench.options().open(bench.path()) {
+            Ok(cache) => {
+                cache.put_in(&category("c"), "after", &bench.entry("v")).unwrap();
+                cache.flush().unwrap();
+            }
+            Err(error) => {
+                assert!(len < 72 && matches!(error.kind(), ErrorKind::Foreign(_)), "{len} bytes: {error}");
+                assert_eq!(fs::read(bench.path()).unwrap(), &bytes[..len]);
+            }
+        }
+    }
+}
+
+#[test]
+fn file_of_another_kind_is_refused_and_untouched() {
+    for content in [b"not a database, but somebody's notes".to_vec(), noise(7, 10_000)] {
+        let bench = Bench::new();
+        fs::write(bench.path(), &content).unwrap();
+        let error = bench.options().open(bench.path()).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Foreign(_)), "{error}");
+        assert!(error.to_string().contains("cache.db"), "{error}");
+        assert_eq!(fs::read(bench.path()).unwrap(), content);
+    }
+}
+
+#[test]
+fn database_of_another_program_is_refused_and_untouched() {
+    for set_up in ["", "PRAGMA journal_mode = WAL;", "PRAGMA application_id = 5;", "PRAGMA user_version = 1;"]
+    {
+        let bench = Bench::new();
+        let other = bench.raw();
+        other.execute_batch(&format!("{set_up} CREATE TABLE t(x); INSERT INTO t VALUES(1)")).unwrap();
+        let files = || {
+            let mut files: Vec<_> = ["", "-wal"]
+                .iter()
+                .map(|end| fs::read(format!("{}{end}", bench.path().display())).ok())
+                .collect();
+            files.retain(|content| content.as_ref().is_some_and(|content| !content.is_empty()));
+            files
+        };
+        let before = files();
+        let error = bench.options().open(bench.path()).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Foreign(_)), "{error}");
+        assert_eq!(files(), before, "{set_up}");
+        drop(other);
+    }
+}
+
+#[test]
+fn path_that_cannot_be_used_is_named() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path()).unwrap();
+    let error = bench.options().open(bench.path()).unwrap_err();
+    assert!(error.to_string().contains("cache.db"), "{error}");
+}
