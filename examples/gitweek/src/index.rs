@@ -63,23 +63,15 @@ impl Index {
 
     /// Empties the file at `path`, whatever is in it, and builds the index again.
     pub(crate) fn anew(path: &Path, repository: &Repository, damage: &rusqlite::Error) -> Result<Self> {
-        match Connection::open(path)
-            .and_then(emptied)
-            .map_err(Error::from)
-            .and_then(|db| Self::at(db, repository))
-        {
+        let shown = path.display();
+        let empty = Connection::open(path).and_then(emptied).map_err(Error::from);
+        match empty.and_then(|db| Self::at(db, repository)) {
             Ok(index) => {
-                note(format_args!(
-                    "the index {} was damaged and has been made anew: {damage}",
-                    path.display()
-                ));
+                note(format_args!("the index {shown} was damaged and has been made anew: {damage}"));
                 Ok(index)
             }
             Err(Error::Index(error)) => {
-                note(format_args!(
-                    "there can be no index at {}, so all history is read: {error}",
-                    path.display()
-                ));
+                note(format_args!("there can be no index at {shown}, so all history is read: {error}"));
                 Self::open(None, repository)
             }
             other => other,
@@ -134,7 +126,7 @@ impl Index {
     }
 
     fn is_at(&self, repository: &Repository, view: &str) -> Result<bool> {
-        Ok(self.state()?.is_some_and(|state| state == (repository.head().to_owned(), view.to_owned())))
+        Ok(self.state()?.is_some_and(|(head, seen)| head == repository.head() && seen == view))
     }
 
     /// The commit and the view of the history that is in the index, if there is one.

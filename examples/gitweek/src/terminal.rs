@@ -14,7 +14,7 @@ pub(crate) fn note(text: impl fmt::Display) {
 
 /// Says something on standard error, under the program's name.
 pub(crate) fn say(text: impl fmt::Display) {
-    let lines: Vec<_> = text.to_string().lines().map(printable).collect();
+    let lines: Vec<_> = text.to_string().lines().map(|line| printable(line.trim())).collect();
     // Nobody can be told that nobody can be told.
     let _ = writeln!(stderr(), "gitweek: {}", lines.join("\n  "));
 }
