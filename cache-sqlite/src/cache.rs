@@ -3,15 +3,8 @@
 use std::{path::Path, sync::Arc};
 
 use cache_core::{Category, Entry, EntryInfo, Guard, Key, Observer, Put, Result, Tier, Touch, Usage};
-use rusqlite::OptionalExtension;
 
-use crate::{
-    SqliteOptions,
-    file::StoreFile,
-    ledger::{integer, text},
-    readers::Snapshot,
-    store::Store,
-};
+use crate::{SqliteOptions, file::StoreFile, store::Store};
 
 /// The tier's name in statistics and messages.
 pub(crate) const NAME: &str = "sqlite";
@@ -51,8 +44,8 @@ impl SqliteCache {
     }
 
     #[cfg(feature = "typed")]
-    pub(crate) fn now(&self) -> i64 {
-        self.store.options.clock.now().wall
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.store
     }
 }
 
@@ -74,29 +67,7 @@ impl Tier for SqliteCache {
     }
 
     fn scan(&self, category: &Arc<Category>, visit: &mut dyn FnMut(EntryInfo)) -> Result<()> {
-        self.store.queue.lock().check_open()?;
-        self.store.commit()?;
-        let now = self.store.options.clock.now();
-        // Gathered first, so that the visitor may take its time and call the cache.
-        let list: Vec<EntryInfo> = self.store.read(Snapshot::PerStatement, |conn| {
-            let mut query = conn.prepare_cached(
-                "SELECT e.key, e.size, e.created_at, e.expires_at, u.access_count, e.expires_at IS NULL
-                 FROM categories c JOIN usage u ON u.category = c.id JOIN entries e ON e.id = u.id
-                 WHERE c.name = ?1",
-            )?;
-            let mut rows = query.query([category.name()])?;
-            let mut list = Vec::new();
-            while let Some(row) = rows.next()? {
-                let (created, expires) = (integer(row, 2), (integer(row, 5) == 0).then(|| integer(row, 3)));
-                if expires.is_none_or(|at| now.wall < at) {
-                    let (size, count) = (unsigned(integer(row, 1)), unsigned(integer(row, 4)));
-                    list.push(EntryInfo::new(text(row, 0), size, created, expires, count));
-                }
-            }
-            Ok(list)
-        })?;
-        list.into_iter().for_each(visit);
-        Ok(())
+        self.store.scan(category, visit)
     }
 
     fn contains(&self, key: &Key<'_>) -> Result<bool> {
@@ -116,26 +87,11 @@ impl Tier for SqliteCache {
     }
 
     fn usage(&self, category: &Arc<Category>) -> Result<Usage> {
-        self.store.queue.lock().check_open()?;
-        self.store.commit()?;
-        let totals = self.store.read(Snapshot::PerStatement, |conn| {
-            conn.prepare_cached("SELECT entries, bytes FROM categories WHERE name = ?1")?
-                .query_row([category.name()], |row| {
-                    Ok(Usage { entries: unsigned(integer(row, 0)), bytes: unsigned(integer(row, 1)) })
-                })
-                .optional()
-        })?;
-        Ok(totals.unwrap_or_default())
+        self.store.usage(category)
     }
 
     fn stored_categories(&self) -> Result<Vec<String>> {
-        self.store.queue.lock().check_open()?;
-        self.store.commit()?;
-        self.store.read(Snapshot::PerStatement, |conn| {
-            conn.prepare_cached("SELECT name FROM categories")?
-                .query_map([], |row| Ok(text(row, 0)))?
-                .collect()
-        })
+        self.store.stored_categories()
     }
 
     fn touch(&self, category: &Arc<Category>, touches: &[Touch]) -> Result<()> {
@@ -175,9 +131,4 @@ impl Drop for SqliteCache {
         // A failure has been told through tracing; there is nobody else left to tell.
         let _ = self.close();
     }
-}
-
-/// A size or count from the database, which cannot be negative unless somebody else wrote it.
-fn unsigned(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
 }

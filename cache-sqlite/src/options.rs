@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use cache_core::{Budget, Clock, CoarseClock, ErrorKind, Result};
+use cache_core::{Budget, Clock, ErrorKind, Result, default_clock};
 
 use crate::{Pragmas, SqliteCache};
 
@@ -56,7 +56,7 @@ impl Default for SqliteOptions {
             durability: Durability::default(),
             byte_limit: Budget::Unlimited,
             pragmas: Pragmas::new(),
-            clock: Arc::new(CoarseClock::new()),
+            clock: default_clock(),
             queue_limit: 16 << 20,
             readers: 4,
             busy_timeout: Duration::from_secs(5),
@@ -89,7 +89,7 @@ impl SqliteOptions {
         self
     }
 
-    /// The source of time. Default: [`CoarseClock`].
+    /// The source of time. Default: [`default_clock`].
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;

@@ -64,6 +64,14 @@ pub(crate) enum Owner {
 impl Owner {
     /// Reads the header and, of a database without our mark, whether there is anything in it.
     pub(crate) fn of(conn: &Connection) -> rusqlite::Result<Self> {
+        // One snapshot: tables that another process of ours is just making come with their mark.
+        conn.execute_batch("SAVEPOINT owner")?;
+        let owner = Self::in_snapshot(conn);
+        conn.execute_batch("RELEASE owner")?;
+        owner
+    }
+
+    fn in_snapshot(conn: &Connection) -> rusqlite::Result<Self> {
         let application: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let version: i32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
         Ok(match (application, version) {

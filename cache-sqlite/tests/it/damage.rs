@@ -133,6 +133,7 @@ fn damaged_file_of_ours_is_set_aside_and_one_is_kept() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn damaged_file_that_another_has_open_is_emptied_in_place() {
     let bench = Bench::new();
@@ -142,16 +143,14 @@ fn damaged_file_that_another_has_open_is_emptied_in_place() {
     assert!(one.value(&c, "k1").unwrap().is_some());
     // The root page of the entries: any look into the table fails.
     let raw = bench.raw();
-    let root: usize = raw
-        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'entries'", [], |row| {
-            row.get::<_, i64>(0)
-        })
-        .unwrap() as usize;
+    let root: u32 = raw
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'entries'", [], |row| row.get(0))
+        .unwrap();
     drop(raw);
     use std::os::unix::fs::FileExt;
     let file = fs::OpenOptions::new().write(true).open(bench.path()).unwrap();
-    file.write_all_at(&[0xFF; 4096], (root as u64 - 1) * 4096).unwrap();
-    std::mem::forget(file);
+    file.write_all_at(&[0xFF; 4096], u64::from(root - 1) * 4096).unwrap();
+    std::mem::forget(file); // closing it would drop the locks of this process
     let fresh = bench.open();
     assert!(matches!(fresh.value(&c, "k2").unwrap_err().kind(), ErrorKind::Corrupt(_)));
     fresh.maintain().unwrap();

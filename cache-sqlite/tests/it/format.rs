@@ -23,6 +23,7 @@ fn committed_file_of_format_1_is_read() {
     assert_eq!(cache.value(&c, "long").unwrap().unwrap(), "long text, ".repeat(500).as_bytes());
     assert_eq!(cache.value(&category("other"), "a\0b").unwrap().unwrap(), [0, 1, 2, 255]);
     assert_eq!(cache.keys(&c), ["2026-W47", "long"]);
+    assert_eq!(cache.stored_categories().unwrap(), ["other", "week_data"]);
     let later = SqliteCache::options().clock(ManualClock::at(1_767_229_200_000)).open(bench.path()).unwrap();
     assert_eq!(later.keys(&c), ["long"]);
 }

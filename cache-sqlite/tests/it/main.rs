@@ -1,4 +1,5 @@
 //! What the crate promises, by behaviour.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bench;
 mod budgets;
@@ -9,4 +10,6 @@ mod format;
 mod model;
 mod processes;
 mod queue;
+#[cfg(feature = "typed")]
+mod typed;
 mod use_order;
