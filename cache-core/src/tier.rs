@@ -16,7 +16,8 @@ use crate::{Category, Entry, EntryInfo, Error, ErrorKind, Key, Result};
 ///
 /// A whole tier over a `HashMap`, without bounds:
 ///
-/// ```
+#[cfg_attr(feature = "tiered", doc = "```")]
+#[cfg_attr(not(feature = "tiered"), doc = "```ignore")]
 #[doc = include_str!("../examples/map_tier.rs")]
 /// ```
 pub trait Tier: Send + Sync + fmt::Debug {

@@ -283,6 +283,10 @@ pub(super) struct Parcel {
     front: Option<Entry>,
 }
 
+// A loader or weigher that panics runs between the cache's own steps, never within one.
+impl<T> std::panic::UnwindSafe for Handle<T> {}
+impl<T> std::panic::RefUnwindSafe for Handle<T> {}
+
 impl<T> Clone for Handle<T> {
     fn clone(&self) -> Self {
         Self {

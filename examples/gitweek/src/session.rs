@@ -70,7 +70,7 @@ impl Session {
             // An empty cache that stays so for other processes: the same path, and nothing out of it.
             _ => warmstart::in_memory()?,
         };
-        if let Some(why) = cache.stats().degraded {
+        if let Some(why) = cache.degraded() {
             note(format_args!("the cache does without its files: {why}"));
         }
         let session = Self {
