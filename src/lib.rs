@@ -1,4 +1,5 @@
-#![doc = include_str!("../README.md")]
+// Its examples run with the default features.
+#![cfg_attr(all(feature = "memory", feature = "sqlite"), doc = include_str!("../README.md"))]
 //!
 //! # Features
 //!
@@ -26,7 +27,9 @@ pub use cache_core::{
     Budget, Bytes, Compression, EntryInfo, Error, ErrorKind, Handle, Level, LoadError, Result, Route, Routes,
     TieredCache, TieredCache as Cache, Ttl, days, hours, minutes, stats, stats::Stats,
 };
+#[cfg(any(feature = "memory", feature = "sqlite"))]
+pub use open::CacheOptions;
+#[cfg(feature = "memory")]
+pub use open::in_memory;
 #[cfg(feature = "sqlite")]
 pub use open::open_dir;
-#[cfg(any(feature = "memory", feature = "sqlite"))]
-pub use open::{CacheOptions, in_memory};

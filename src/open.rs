@@ -66,6 +66,7 @@ pub fn in_memory() -> Result<TieredCache> {
 pub struct CacheOptions {
     dir: Option<PathBuf>,
     routes: Routes,
+    #[cfg(feature = "memory")]
     memory_entries: u64,
     cleanup_interval: Option<Duration>,
     clock: Arc<dyn Clock>,
@@ -77,6 +78,7 @@ impl CacheOptions {
         Self {
             dir: None,
             routes: Routes::reference(),
+            #[cfg(feature = "memory")]
             memory_entries: 1_000,
             cleanup_interval: Some(cache_core::Builder::CLEANUP_INTERVAL),
             clock: default_clock(),
@@ -96,6 +98,7 @@ impl CacheOptions {
     }
 
     /// How many entries may be in memory: 1000 unless said otherwise.
+    #[cfg(feature = "memory")]
     pub fn memory_entries(mut self, entries: u64) -> Self {
         self.memory_entries = entries;
         self
@@ -122,14 +125,16 @@ impl CacheOptions {
     /// The cache; in memory only if its folder cannot be used.
     ///
     /// # Errors
-    /// An option or a route that cannot be used.
+    /// An option or a route that cannot be used; without the feature `memory` also what
+    /// [`open_strict`](Self::open_strict) says.
     pub fn open(self) -> Result<TieredCache> {
-        let persistent = self.open_persistent();
-        let degraded = persistent.as_ref().err().map(ToString::to_string);
-        if let Some(why) = &degraded {
-            tracing::warn!(%why, "the cache works in memory only");
+        match self.open_persistent() {
+            Err(error) if cfg!(feature = "memory") => {
+                tracing::warn!(%error, "the cache works in memory only");
+                self.build(Tiers::new(), Some(error.to_string()))
+            }
+            persistent => self.build(persistent?, None),
         }
-        self.build(persistent.unwrap_or_default(), degraded)
     }
 
     /// The cache, or an error if its folder cannot be used.
