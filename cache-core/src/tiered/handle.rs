@@ -47,15 +47,14 @@ impl<T: Send + Sync + 'static> Handle<T> {
     pub fn get(&self, key: &str) -> Option<Arc<T>> {
         self.inner.check_open().ok()?;
         let key = self.space.key(key).ok()?;
-        if let Some(front) = &self.space.front {
-            if let Some((value, _)) = self.open(front, &key, front.get(&key)) {
-                return Some(value);
-            }
+        let Some(front) = &self.space.front else {
+            let home = &self.space.home;
+            return self.open(home, &key, home.get(&key));
+        };
+        self.open(front, &key, front.get(&key)).or_else(|| {
             let ticket = self.inner.tickets.watch(&key, &self.space.epoch);
-            return self.get_home(&key, self.space.home.get(&key), &ticket);
-        }
-        let home = &self.space.home;
-        Some(self.open(home, &key, home.get(&key))?.0)
+            self.open_home(&key, self.space.home.get(&key), &ticket)
+        })
     }
 
     /// The values under several keys, in their order. One transaction where the home tier is a
@@ -67,7 +66,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
         let mut values: Vec<_> = match &self.space.front {
             Some(front) => keys
                 .iter()
-                .map(|key| key.as_ref().and_then(|key| Some(self.open(front, key, front.get(key))?.0)))
+                .map(|key| key.as_ref().and_then(|key| self.open(front, key, front.get(key))))
                 .collect(),
             None => vec![None; keys.len()],
         };
@@ -82,7 +81,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
         let home = &self.space.home;
         let found = home.tier.get_many(&missing);
         for (((slot, key), ticket), outcome) in slots.into_iter().zip(&missing).zip(&tickets).zip(found) {
-            values[slot] = self.get_home(key, home.found(key, outcome), ticket);
+            values[slot] = self.open_home(key, home.found(key, outcome), ticket);
         }
         values
     }
@@ -194,32 +193,36 @@ impl<T: Send + Sync + 'static> Handle<T> {
 
     /// What `seat` gave, as a value. This is where a read is counted.
     #[inline]
-    fn open(&self, seat: &Seat, key: &Key<'_>, entry: Option<Entry>) -> Option<(Arc<T>, Option<Entry>)> {
-        let Some(mut entry) = entry.filter(|entry| entry.fingerprint == self.codec.fingerprint()) else {
-            seat.counters.count(Event::Miss);
-            return None;
-        };
-        let (value, rest) = match entry.value {
-            Value::Live(live) => (live.downcast(), None),
-            Value::Bytes(bytes) => {
-                let decoded = self.codec.decode(&bytes);
-                seat.heard(&decoded, key);
-                entry.value = Value::Bytes(bytes);
-                (decoded.ok().map(Arc::new), Some(entry))
-            }
-        };
+    fn open(&self, seat: &Seat, key: &Key<'_>, entry: Option<Entry>) -> Option<Arc<T>> {
+        let value =
+            entry.filter(|entry| entry.fingerprint == self.codec.fingerprint()).and_then(|entry| match entry
+                .value
+            {
+                Value::Live(live) => live.downcast(),
+                Value::Bytes(bytes) => {
+                    let decoded = self.codec.decode(&bytes);
+                    seat.heard(&decoded, key);
+                    decoded.ok().map(Arc::new)
+                }
+            });
         seat.counters.count(if value.is_some() { Event::Hit } else { Event::Miss });
-        Some((value?, rest))
+        value
     }
 
-    /// What the home tier gave, kept live in front if it is small enough.
-    fn get_home(&self, key: &Key<'_>, entry: Option<Entry>, ticket: &Ticket<'_>) -> Option<Arc<T>> {
-        let (value, stored) = self.open(&self.space.home, key, entry)?;
-        if let (Some(front), Some(stored)) = (&self.space.front, stored)
-            && stored.size <= self.inner.front_entry_limit
+    /// What the home tier gave, as a value that is kept live in front if it is small enough.
+    fn open_home(&self, key: &Key<'_>, entry: Option<Entry>, ticket: &Ticket<'_>) -> Option<Arc<T>> {
+        let known = entry.as_ref().map(|entry| (entry.size, entry.created_at, entry.expires_at));
+        let value = self.open(&self.space.home, key, entry)?;
+        if let (Some(front), Some((size, created_at, expires_at))) = (&self.space.front, known)
+            && size <= self.inner.front_entry_limit
         {
-            let size = self.weight(&value).unwrap_or(stored.size);
-            let copy = Entry { value: self.live(&value), size, ..stored };
+            let copy = Entry {
+                value: self.live(&value),
+                size: self.weight(&value).unwrap_or(size),
+                created_at,
+                expires_at,
+                fingerprint: self.codec.fingerprint(),
+            };
             // A copy that does not fit is no loss.
             let _ = front.tier.put(key, &copy, ticket);
         }
