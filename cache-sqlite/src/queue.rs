@@ -11,7 +11,7 @@ use cache_core::{Category, Error, ErrorKind, Key, Result};
 use crate::record::Record;
 
 /// What an operation costs in memory besides its key and value, in bytes.
-const OVERHEAD: usize = 200;
+pub(crate) const OVERHEAD: usize = 200;
 
 /// Writes in the order of commits: those that wait, and the batch that is being committed.
 #[derive(Debug, Default)]

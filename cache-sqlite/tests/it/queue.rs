@@ -128,15 +128,15 @@ fn closed_cache_says_so() {
 }
 
 #[test]
-fn full_disk_degrades_and_recovers() {
+fn refused_commit_degrades_and_recovers() {
     let bench = Bench::new();
     let c = category("c");
     let cache = bench.options().durability(never()).open(bench.path()).unwrap();
     cache.put_in(&c, "kept", &bench.entry("v")).unwrap();
     cache.flush().unwrap();
-    // A lock that is never let go of is a refusal that a test can make anywhere.
-    let other = bench.raw();
     drop(cache);
+    // A lock that is never let go of is a refusal that a test can make and take back anywhere.
+    let other = bench.raw();
     let quick = bench.options().durability(never()).busy_timeout(Duration::from_millis(1));
     let cache = quick.without_thread().open(bench.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
