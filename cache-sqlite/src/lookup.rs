@@ -73,7 +73,7 @@ impl Store {
         let (outcome, newly_kept) = self.readers.read(snapshot, open, work)?;
         drop(gate);
         if newly_kept {
-            self.wake_thread();
+            self.time_kept_reads();
         }
         outcome.map_err(|error| self.note(of_sqlite(error, self.file.path(), "reading")))
     }

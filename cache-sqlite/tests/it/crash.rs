@@ -56,11 +56,16 @@ fn write_until_killed(path: &str) {
         cache.put_in(&c, &key, &bench.entry(value_of(&key))).unwrap();
         if i % 13 == 0 {
             cache.flush().unwrap();
-            let mut out = std::io::stdout().lock();
-            writeln!(out, "flushed {i}").unwrap();
-            out.flush().unwrap();
+            say(i);
         }
     }
+}
+
+/// Tells the parent how far this process has flushed.
+fn say(flushed: u64) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "flushed {flushed}").unwrap();
+    out.flush().unwrap();
 }
 
 #[test]
@@ -109,7 +114,7 @@ fn fill_the_disk(path: &str) {
     assert!(cache.value(&c, &format!("k{}", flushed + 1)).unwrap().is_some(), "the queued entry is gone");
     assert_eq!(cache.put_in(&c, "more", &bench.entry("v")).unwrap_err().kind(), &ErrorKind::Degraded);
     cache.close().unwrap_err();
-    writeln!(std::io::stdout(), "flushed {flushed}").unwrap();
+    say(flushed);
 }
 
 #[cfg(unix)]
