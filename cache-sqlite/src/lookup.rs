@@ -6,7 +6,7 @@ use cache_core::{Entry, Error, ErrorKind, Key, Result};
 use rusqlite::OptionalExtension;
 
 use crate::{
-    connect,
+    connect::{self, retry},
     error::{again, of_sqlite},
     queue::{Known, Row},
     readers::Snapshot,
@@ -66,11 +66,12 @@ impl Store {
     pub(crate) fn read<T>(
         self: &Arc<Self>,
         snapshot: Snapshot,
-        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
+        work: impl Fn(&rusqlite::Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
         let gate = self.gate.read();
         let open = || connect::reader(&self.file, &self.options);
-        let (outcome, newly_kept) = self.readers.read(snapshot, open, work)?;
+        let (outcome, newly_kept) =
+            self.readers.read(snapshot, open, |conn| retry(self.patience(), || work(conn)))?;
         drop(gate);
         if newly_kept {
             self.time_kept_reads();

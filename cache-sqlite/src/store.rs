@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicBool, Ordering::SeqCst},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use cache_core::{Departure, Error, ErrorKind, Observer, Result};
@@ -28,8 +29,8 @@ use crate::{
 /// How often a damaged database is replaced before the disk is to blame.
 const MOST_REPLACEMENTS: u32 = 3;
 
-/// How many times the busy timeout a commit waits for other processes.
-const COMMIT_PATIENCE: u32 = 6;
+/// How many times the busy timeout a call waits for other processes.
+const PATIENCE: u32 = 6;
 
 /// Everything of an open cache.
 ///
@@ -110,7 +111,7 @@ impl Store {
         let Some(WriteConnection { conn, .. }) = &mut writer.connection else {
             return Err(Error::new(ErrorKind::Closed).about(self.file.path().display()));
         };
-        let outcome = retry(self.options.busy_timeout * COMMIT_PATIENCE, || work(conn));
+        let outcome = retry(self.patience(), || work(conn));
         if outcome.is_ok() {
             self.readers.renew();
         }
@@ -177,7 +178,7 @@ impl Store {
                 let limits = self.limits.lock().clone();
                 let total = self.options.byte_limit.limit();
                 let work = Work { batch: &batch, hits: &hits, limits: &limits, total, all_budgets };
-                retry(self.options.busy_timeout * COMMIT_PATIENCE, || commit::commit(conn, &work))
+                retry(self.patience(), || commit::commit(conn, &work))
                     .map_err(|error| of_sqlite(error, self.file.path(), "committing"))
             }
             None => Err(Error::new(ErrorKind::Closed).about(self.file.path().display())),
@@ -200,6 +201,11 @@ impl Store {
         }
     }
 
+    /// How long a call waits for other processes before it says so.
+    pub(crate) fn patience(&self) -> Duration {
+        self.options.busy_timeout * PATIENCE
+    }
+
     /// Remembers that the file is damaged, if that is what the error says.
     pub(crate) fn note(&self, error: Error) -> Error {
         if is_corrupt(&error) && !self.damaged.swap(true, SeqCst) {
@@ -210,7 +216,8 @@ impl Store {
     }
 
     fn heal_with(&self, writer: &mut Writer) -> Result<()> {
-        if !self.damaged.load(SeqCst) {
+        let closed = writer.connection.is_none() && self.queue.lock().closed;
+        if closed || !self.damaged.load(SeqCst) {
             return Ok(());
         }
         if writer.replacements >= MOST_REPLACEMENTS {
