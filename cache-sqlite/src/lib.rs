@@ -125,7 +125,7 @@
 //!
 //! # Features
 //!
-//! - `typed` (default): [`SqliteCache::typed`], values of serde types. Without it, entries of bytes through
+//! - `typed` (default): `SqliteCache::typed`, values of serde types. Without it, entries of bytes through
 //!   [`Tier`](cache_core::Tier).
 //! - `zstd`: Zstandard beside LZ4; builds C.
 
