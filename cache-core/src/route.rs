@@ -244,11 +244,10 @@ impl Route {
         self.front
     }
 
-    /// The same route at home elsewhere.
+    /// The same route at home at `level`; if that is elsewhere, the tier there decides on compression.
     #[must_use]
-    pub fn moved_to(mut self, level: Level) -> Self {
-        self.level = level;
-        self
+    pub fn moved_to(self, level: Level) -> Self {
+        if level == self.level { self } else { Self { level, compression: None, ..self } }
     }
 
     pub(crate) fn check(&self) -> Result<(), ErrorKind> {

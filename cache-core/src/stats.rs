@@ -29,7 +29,7 @@ pub struct Stats {
     pub tiers: Vec<TierStats>,
     /// Per category that has been opened, in order of opening.
     pub categories: Vec<CategoryStats>,
-    /// Failures that were kept from the caller: damaged or unreadable entries, all tiers.
+    /// Failures, all tiers: also those that were kept from the caller, such as damaged entries.
     pub errors: u64,
     /// Why the cache does without its persistent tiers, if it does.
     pub degraded: Option<String>,
@@ -86,7 +86,8 @@ pub struct TierStats {
     pub evictions: u64,
     /// Entries whose time was over.
     pub expirations: u64,
-    /// Calls that failed.
+    /// Calls that failed. For all categories together also [what failed in the
+    /// background](crate::Tier::background_errors).
     pub errors: u64,
     /// What it holds now.
     pub usage: Usage,

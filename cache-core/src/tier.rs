@@ -121,6 +121,11 @@ pub trait Tier: Send + Sync + fmt::Debug {
         let _ = observer;
     }
 
+    /// How many of its own works have failed that no caller waited for, such as commits of queued writes.
+    fn background_errors(&self) -> u64 {
+        0
+    }
+
     /// Removes what has expired and keeps the budgets. Called now and then, from one thread.
     ///
     /// # Errors

@@ -164,8 +164,16 @@ impl TieredCache {
             }
             stats.categories.push(category);
         }
+        for (sum, (_, tier)) in stats.tiers.iter_mut().zip(&self.0.tiers) {
+            sum.errors += tier.background_errors();
+        }
         stats.errors = stats.tiers.iter().map(|tier| tier.errors).sum();
         stats
+    }
+
+    /// Why the cache does without tiers that it should have, if it does.
+    pub fn degraded(&self) -> Option<&str> {
+        self.0.degraded.as_deref()
     }
 
     /// Makes everything inserted so far durable.

@@ -1,2 +1,81 @@
-//! PLACEHOLDER
-fn main() {}
+//! A weekly activity report of any git repository.
+//!
+//! ```text
+//! gitweek [--repo PATH] [--week 2026-W47] [--author TEXT] [--format table|json] [--cache-dir DIR] [--no-cache]
+//! ```
+//!
+//! An example of a program that starts warm: it has expensive data (`git log --numstat` over a whole history
+//! takes seconds) and people who want a small part of it at once. Read it in this order:
+//!
+//! - [`data_service`]: the way to data. What is derived lies in the cache, under keys that can never be stale.
+//! - [`session`]: the state of the session, in the memory categories of the same cache.
+//! - [`index`]: the commits as application data, extended as the history grows. The cache is derived from it and
+//!   may be thrown away at any time.
+//! - [`repository`], [`git`] and [`history`]: what git is asked, its process, and the stream that it prints.
+//! - [`table`] and [`json`]: the report, for people and for programs.
+//!
+//! A run that finds its answers in the cache starts one git process, which tells what HEAD is, and does not open
+//! the index.
+//!
+//! Its numbers are those of `git log --no-merges --no-renames --numstat HEAD`: commits without merges, in ISO 8601
+//! weeks of the committer date in UTC. Names are as they were committed, without a mailmap; replaced and grafted
+//! commits are ignored. Attributes that declare files binary are those of HEAD. If the `diff` settings of git's own
+//! configuration change, so may its numbers: this is seen as soon as there is a new HEAD, or with `--no-cache`.
+//!
+//! Exit status: 0 for a report, 1 for an error, 2 for a command line that makes no sense.
+
+mod activity;
+mod args;
+mod data_service;
+mod error;
+mod git;
+mod history;
+mod index;
+mod json;
+mod place;
+mod progress;
+mod report;
+mod repository;
+mod session;
+mod sparkline;
+mod table;
+mod terminal;
+mod week;
+
+use std::{
+    io::{Write, stdout},
+    process::ExitCode,
+    time::Instant,
+};
+
+use clap::Parser;
+
+use crate::{
+    args::{Args, Format},
+    error::{Error, Result},
+    session::Session,
+};
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    match run(&Args::parse(), started) {
+        Err(error) if !error.is_broken_pipe() => {
+            terminal::say(error);
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn run(args: &Args, started: Instant) -> Result<()> {
+    let session = Session::start(args, started)?;
+    let report = session.report()?;
+    let text = match session.preferences().format {
+        Format::Table => table::render(&report, &*session.tasks()?)
+            .map_err(|error| Error::Output(std::io::Error::other(error)))?,
+        Format::Json => json::render(&report, session.timings(), &session.cache_stats()),
+    };
+    // Before somebody takes their time to read: an open index makes others wait.
+    session.close();
+    stdout().lock().write_all(text.as_bytes()).map_err(Error::Output)
+}

@@ -1,0 +1,57 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::week::Week;
+
+/// A weekly activity report of a git repository.
+///
+/// Counts the commits that HEAD reaches, without merges. A commit belongs to the ISO 8601 week of its
+/// committer date in UTC; lines and files are those of `git log --no-renames --numstat`.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Args {
+    /// A folder in the repository, or a bare repository [default: the current folder]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) repo: Option<PathBuf>,
+
+    /// The week to report, such as 2026-W47 [default: the week of the newest commit]
+    #[arg(long)]
+    pub(crate) week: Option<Week>,
+
+    /// Only commits whose author's name contains TEXT, in upper or lower case
+    ///
+    /// Like `git log -i -F --author=TEXT`, but of the name alone: the address is not looked at, nor is a
+    /// mailmap. The list of weeks stays that of all authors.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) author: Option<String>,
+
+    /// How to print the report
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+
+    /// Where to keep indexes and caches, one sub-folder per repository
+    /// [default: the platform's cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+
+    /// Compute the report anew from the index of commits, past the cache
+    ///
+    /// The index, a database of parsed commits, is still used and kept up to date; without it, the whole
+    /// history would have to be read.
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+}
+
+/// How the report is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// One object, for programs.
+    Json,
+}

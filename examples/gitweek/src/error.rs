@@ -1,0 +1,101 @@
+//! What can go wrong, in words for the person at the terminal.
+
+use std::{error::Error as StdError, fmt, io, path::PathBuf};
+
+use crate::week::Week;
+
+/// A result whose error is [`Error`].
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why there is no report.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// Git could not be started.
+    GitMissing(io::Error),
+    /// Git could not do what it was asked for, in its own words.
+    Git { command: &'static str, said: String },
+    /// What git printed makes no sense.
+    GitOutput(String),
+    /// The path that was named does not exist or is no folder.
+    NoFolder(PathBuf),
+    /// There is no repository in or around the folder.
+    NoRepository(PathBuf),
+    /// The repository has no commits yet.
+    NoCommits(String),
+    /// The week has no commits. `nearest` are the weeks around it that have some.
+    UnknownWeek { week: Week, nearest: Vec<Week> },
+    /// The index of commits failed.
+    Index(rusqlite::Error),
+    /// The cache could not be set up.
+    Cache(warmstart::Error),
+    /// What should go into the cache could not be computed.
+    Load(warmstart::LoadError<Self>),
+    /// The report could not be written.
+    Output(io::Error),
+}
+
+impl Error {
+    /// Whether the reader of the output has gone away, as `head` does; no reason to complain.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GitMissing(error) if error.kind() == io::ErrorKind::NotFound => {
+                f.write_str("git is not installed, or not in PATH")
+            }
+            Self::GitMissing(error) => write!(f, "git could not be started: {error}"),
+            Self::Git { command, said } if said.is_empty() => write!(f, "`git {command}` failed"),
+            Self::Git { command, said } => write!(f, "`git {command}` failed: {said}"),
+            Self::GitOutput(what) => write!(f, "git's output could not be read: {what}"),
+            Self::NoFolder(path) => write!(f, "{} is not a folder", path.display()),
+            Self::NoRepository(path) => write!(f, "{} is not in a git repository", path.display()),
+            Self::NoCommits(repo) => write!(f, "the repository {repo} has no commits yet"),
+            Self::UnknownWeek { week, nearest } => {
+                let nearest: Vec<_> = nearest.iter().map(Week::to_string).collect();
+                write!(f, "no commits in {week}; the nearest weeks with commits: {}", nearest.join(", "))
+            }
+            Self::Index(error) => write!(f, "the index of commits failed: {error}"),
+            Self::Cache(error) => write!(f, "the cache failed: {error}"),
+            // The reason itself; that somebody wanted to cache it does not help.
+            Self::Load(error) => match error.failure() {
+                Some(reason) => reason.fmt(f),
+                None => error.fmt(f),
+            },
+            Self::Output(error) => write!(f, "the report could not be written: {error}"),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::GitMissing(error) | Self::Output(error) => Some(error),
+            Self::Index(error) => Some(error),
+            Self::Cache(error) => Some(error),
+            Self::Load(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<warmstart::Error> for Error {
+    fn from(error: warmstart::Error) -> Self {
+        Self::Cache(error)
+    }
+}
+
+impl From<warmstart::LoadError<Self>> for Error {
+    fn from(error: warmstart::LoadError<Self>) -> Self {
+        Self::Load(error)
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Index(error)
+    }
+}

@@ -1,0 +1,130 @@
+//! The report as one JSON object.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use warmstart::Stats;
+
+use crate::{activity::AuthorCount, report::Report, session::Timings};
+
+#[derive(Serialize)]
+struct Object<'a> {
+    repo: &'a str,
+    head: &'a str,
+    shallow: bool,
+    week: String,
+    commits: u64,
+    authors: u64,
+    files: u64,
+    insertions: u64,
+    deletions: u64,
+    top_authors: &'a [AuthorCount],
+    weeks: Vec<WeekEntry>,
+    timings: Milliseconds,
+    cache: CacheStats,
+}
+
+#[derive(Serialize)]
+struct WeekEntry {
+    week: String,
+    commits: u64,
+}
+
+/// `index_ms` is null if the index was not needed.
+#[derive(Serialize)]
+struct Milliseconds {
+    total_ms: f64,
+    git_ms: f64,
+    cache_ms: f64,
+    data_ms: f64,
+    index_ms: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct CacheStats {
+    memory: Tier,
+    sqlite: Tier,
+    degraded: Option<String>,
+}
+
+/// All zero for a tier that the cache does not have.
+#[derive(Default, Serialize)]
+struct Tier {
+    hits: u64,
+    misses: u64,
+    sets: u64,
+    evictions: u64,
+    expirations: u64,
+    errors: u64,
+    entries: u64,
+    bytes: u64,
+}
+
+/// The object, with a line end.
+pub(crate) fn render(report: &Report, timings: Timings, cache: &Stats) -> String {
+    let stats = &report.stats;
+    let object = Object {
+        repo: &report.repo,
+        head: &report.head,
+        shallow: report.shallow,
+        week: report.week.to_string(),
+        commits: stats.commits,
+        authors: stats.authors,
+        files: stats.files,
+        insertions: stats.insertions,
+        deletions: stats.deletions,
+        top_authors: &stats.top_authors,
+        weeks: report
+            .weeks
+            .weeks
+            .iter()
+            .map(|entry| WeekEntry { week: entry.week.to_string(), commits: entry.commits })
+            .collect(),
+        timings: Milliseconds {
+            git_ms: ms(timings.git),
+            cache_ms: ms(timings.cache),
+            data_ms: ms(timings.data),
+            index_ms: timings.index.map(ms),
+            total_ms: ms(timings.total),
+        },
+        cache: CacheStats {
+            memory: tier(cache, "memory"),
+            sqlite: tier(cache, "sqlite"),
+            degraded: cache.degraded.clone(),
+        },
+    };
+    // Only maps with keys that are no text cannot be written as JSON, and there is none.
+    let text = serde_json::to_string_pretty(&object).unwrap_or_default();
+    harmless(&text) + "\n"
+}
+
+fn tier(cache: &Stats, name: &str) -> Tier {
+    let Some(tier) = cache.tiers.iter().find(|tier| tier.name == name) else { return Tier::default() };
+    Tier {
+        hits: tier.reads.hits,
+        misses: tier.reads.misses,
+        sets: tier.sets,
+        evictions: tier.evictions,
+        expirations: tier.expirations,
+        errors: tier.errors,
+        entries: tier.usage.entries,
+        bytes: tier.usage.bytes,
+    }
+}
+
+/// To the microsecond; more would be noise.
+fn ms(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Escapes what JSON allows in a string and a terminal would obey: DEL and the second set of controls.
+fn harmless(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '\u{7f}'..='\u{9f}' => text += &format!("\\u{:04x}", u32::from(c)),
+            _ => text.push(c),
+        }
+    }
+    text
+}

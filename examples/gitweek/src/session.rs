@@ -1,0 +1,161 @@
+//! One run of the program: what was asked for, what is selected, and how long it took.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+use warmstart::{Cache, Handle, Stats};
+
+use crate::{
+    activity::TaskList,
+    args::{Args, Format},
+    data_service::DataService,
+    error::{Error, Result},
+    place,
+    report::Report,
+    repository::Repository,
+    terminal::note,
+    week::Week,
+};
+
+/// The state of the session. It lives in the memory categories of the cache, where a program with windows would
+/// keep it too: quick to read from everywhere, and gone with the process.
+pub(crate) struct Session {
+    cache: Cache,
+    data: DataService,
+    selected_week: Handle<Week>,
+    preferences: Handle<Preferences>,
+    started: Instant,
+    /// When git had answered, and when the cache was open.
+    git: Duration,
+    opened: Duration,
+}
+
+/// How the person wants to see things.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Preferences {
+    pub(crate) format: Format,
+    /// Part of an author's name; empty for all.
+    pub(crate) author: String,
+}
+
+/// Where the time went.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timings {
+    /// Everything so far.
+    pub(crate) total: Duration,
+    /// Until git had said what HEAD is.
+    pub(crate) git: Duration,
+    /// Opening the cache.
+    pub(crate) cache: Duration,
+    /// From there to here: finding or computing what the report says.
+    pub(crate) data: Duration,
+    /// The part of that for bringing the index up to date and asking it. `None` if the cache had all the answers.
+    pub(crate) index: Option<Duration>,
+}
+
+/// There is one session per process, so its entries need no names of their own.
+const CURRENT: &str = "current";
+
+impl Session {
+    /// Finds the repository, opens what is known of it and selects the week.
+    pub(crate) fn start(args: &Args, started: Instant) -> Result<Self> {
+        let repository = Repository::discover(args.repo.as_deref())?;
+        let git = started.elapsed();
+        let folder = place::folder(args.cache_dir.as_deref(), &repository);
+        let cache = match &folder {
+            Some(folder) if !args.no_cache => warmstart::open_dir(folder.join("cache"))?,
+            // An empty cache that stays so for other processes: the same path, and nothing out of it.
+            _ => warmstart::in_memory()?,
+        };
+        if let Some(why) = cache.stats().degraded {
+            note(format_args!("the cache does without its files: {why}"));
+        }
+        let session = Self {
+            data: DataService::new(repository, &cache, folder.map(|folder| folder.join("index.db")))?,
+            selected_week: cache.category("current_week")?,
+            preferences: cache.category("user_preferences")?,
+            started,
+            git,
+            opened: started.elapsed(),
+            cache,
+        };
+        let author = args.author.clone().unwrap_or_default();
+        session.preferences.insert(CURRENT, Preferences { format: args.format, author })?;
+        if let Some(week) = args.week {
+            session.select(week)?;
+        }
+        Ok(session)
+    }
+
+    /// The report of the selected week.
+    pub(crate) fn report(&self) -> Result<Report> {
+        let (week, author) = (self.week()?, self.preferences().author.clone());
+        let repository = self.data.repository();
+        Ok(Report {
+            repo: repository.path().display().to_string(),
+            name: repository.name(),
+            head: repository.head().to_owned(),
+            shallow: repository.is_shallow(),
+            week,
+            stats: self.data.stats(week, &author)?,
+            weeks: self.data.weeks()?,
+            author,
+        })
+    }
+
+    /// The commits that the report counts.
+    pub(crate) fn tasks(&self) -> Result<Arc<TaskList>> {
+        self.data.tasks(self.week()?, &self.preferences().author)
+    }
+
+    /// How the person wants to see things.
+    pub(crate) fn preferences(&self) -> Arc<Preferences> {
+        self.preferences.get(CURRENT).unwrap_or_default()
+    }
+
+    /// Where the time went so far.
+    pub(crate) fn timings(&self) -> Timings {
+        let total = self.started.elapsed();
+        Timings {
+            total,
+            git: self.git,
+            cache: self.opened - self.git,
+            data: total - self.opened,
+            index: self.data.index_time(),
+        }
+    }
+
+    /// What the cache has done so far.
+    pub(crate) fn cache_stats(&self) -> Stats {
+        self.cache.stats()
+    }
+
+    /// Keeps what was learned for the next time.
+    pub(crate) fn close(self) {
+        // The cache looks after itself every minute, which is never in the life of this process.
+        let maintained = if self.data.index_time().is_some() { self.cache.maintain() } else { Ok(()) };
+        if let Err(error) = maintained.and(self.cache.close()) {
+            note(format_args!("the next report will take longer: {error}"));
+        }
+    }
+
+    /// The selected week; at first, the one of the newest commit.
+    fn week(&self) -> Result<Week> {
+        let newest = || {
+            let empty = || Error::NoCommits(self.data.repository().path().display().to_string());
+            self.data.weeks()?.last().ok_or_else(empty)
+        };
+        Ok(*self.selected_week.get_or_load_typed(CURRENT, newest)?)
+    }
+
+    fn select(&self, week: Week) -> Result<()> {
+        let weeks = self.data.weeks()?;
+        if weeks.commits(week) == 0 {
+            return Err(Error::UnknownWeek { week, nearest: weeks.around(week) });
+        }
+        Ok(self.selected_week.insert(CURRENT, week)?)
+    }
+}

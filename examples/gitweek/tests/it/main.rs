@@ -1,0 +1,11 @@
+//! gitweek as people run it: the built program, on repositories that the real `git` makes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod changes;
+mod errors;
+mod numbers;
+mod places;
+mod repo;
+mod stream;
+mod table;
