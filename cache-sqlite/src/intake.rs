@@ -165,8 +165,8 @@ impl Store {
         let waits = queue.failure.as_ref().is_some_and(|failure| Instant::now() < failure.retry_at);
         drop(queue);
         if (full || late) && !waits {
-            // The write is accepted: a failure is remembered and told at the next flush.
-            let _ = self.commit();
+            // The write itself is accepted either way.
+            self.commit_in_background();
         }
         Ok(())
     }

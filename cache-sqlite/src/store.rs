@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     thread::JoinHandle,
     time::Duration,
@@ -54,6 +54,8 @@ pub(crate) struct Store {
     pub(crate) limits: Mutex<HashMap<Box<str>, u64>>,
     observer: RwLock<Option<Arc<dyn Observer>>>,
     damaged: AtomicBool,
+    /// Commits that failed while no caller waited for them.
+    pub(crate) background_errors: AtomicU64,
     pub(crate) wal: AtomicBool,
 }
 
@@ -80,6 +82,7 @@ impl Store {
             limits: Mutex::default(),
             observer: RwLock::new(None),
             damaged: AtomicBool::new(false),
+            background_errors: AtomicU64::new(0),
             file,
             options,
         };
@@ -94,6 +97,14 @@ impl Store {
     /// Commits all that is queued.
     pub(crate) fn commit(&self) -> Result<()> {
         self.commit_with(|_| true, false)
+    }
+
+    /// Commits all that is queued, with no caller to tell how it went. A failure is remembered in the
+    /// queue and told at the next flush.
+    pub(crate) fn commit_in_background(&self) {
+        if self.commit().is_err() {
+            self.background_errors.fetch_add(1, SeqCst);
+        }
     }
 
     /// Commits all that is queued and checks all budgets, those of other processes' writes too.

@@ -75,9 +75,8 @@ impl Store {
             let commit_at = self.commit_at(&queue);
             if commit_at.is_some_and(|at| at <= now) {
                 MutexGuard::unlocked(&mut queue, || {
-                    // A failure is remembered in the queue, and told at the next flush. An observer that
-                    // panics must not end the thread that others' writes wait for.
-                    if catch_unwind(AssertUnwindSafe(|| self.commit())).is_err() {
+                    // An observer that panics must not end the thread that others' writes wait for.
+                    if catch_unwind(AssertUnwindSafe(|| self.commit_in_background())).is_err() {
                         tracing::error!("an observer of the cache panicked");
                     }
                 });

@@ -153,6 +153,22 @@ fn refused_commit_degrades_and_recovers() {
 }
 
 #[test]
+fn commit_that_fails_behind_the_callers_back_is_counted() {
+    let bench = Bench::new();
+    let c = category("c");
+    let batch = Durability::Batched { max_delay: Duration::from_secs(3_600), max_entries: 1 };
+    let options = bench.options().durability(batch).busy_timeout(Duration::from_millis(1));
+    let cache = options.without_thread().open(bench.path()).unwrap();
+    let other = bench.raw();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    cache.put_in(&c, "k", &bench.entry("v")).unwrap();
+    assert_eq!(cache.background_errors(), 1);
+    other.execute_batch("ROLLBACK").unwrap();
+    cache.close().unwrap();
+    assert_eq!(bench.open().value(&c, "k").unwrap().unwrap(), b"v");
+}
+
+#[test]
 fn failed_immediate_write_leaves_what_was_there() {
     let bench = Bench::new();
     let c = category("c");
