@@ -24,7 +24,9 @@ fn main() -> Outcome {
         SqliteCache::open(&empty)?;
         Ok(())
     })?;
-    insert(&full, &category, MANY, Durability::default(), "insert 1 KB, batched, with the last flush")?;
+    insert(&full, &category, MANY, Durability::default(), "insert 1 KB, batched, 200,000 entries")?;
+    let small = dir.path().join("small.db");
+    insert(&small, &category, 10_000, Durability::default(), "insert 1 KB, batched, 10,000 entries")?;
     for (path, name) in [(&empty, "an empty file"), (&full, "a file of 200,000 entries")] {
         open(path, name)?;
     }

@@ -1,6 +1,9 @@
 //! The cache as its users hold it.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, atomic::Ordering::SeqCst},
+};
 
 use cache_core::{Category, Entry, EntryInfo, Guard, Key, Observer, Put, Result, Tier, Touch, Usage};
 
@@ -106,6 +109,10 @@ impl Tier for SqliteCache {
     fn maintain(&self) -> Result<()> {
         self.store.queue.lock().check_open()?;
         self.store.maintain()
+    }
+
+    fn background_errors(&self) -> u64 {
+        self.store.background_errors.load(SeqCst)
     }
 
     fn flush(&self) -> Result<()> {

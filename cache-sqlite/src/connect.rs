@@ -28,17 +28,19 @@ pub(crate) struct WriteConnection {
 
 /// Opens the database for writing, makes it if it is new, and sets a damaged one of ours aside.
 pub(crate) fn writer(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
-    if !file.is_marked_damaged() {
-        match open(file, options) {
-            Err(error) if is_corrupt(&error) => {
-                if !file.has_our_mark()? {
-                    let what = ErrorKind::Foreign("it is no SQLite database, or lost its header".into());
-                    return Err(Error::new(what).about(file.path().display()).caused_by(error));
-                }
-                tracing::warn!(%error, "the database is damaged");
+    let marked = file.is_marked_damaged();
+    match open(file, options) {
+        // What another program put in the place of a damaged file is not ours to replace.
+        Err(error) if matches!(error.kind(), ErrorKind::Foreign(_)) => return Err(error),
+        _ if marked => {}
+        Err(error) if is_corrupt(&error) => {
+            if !file.has_our_mark()? {
+                let what = ErrorKind::Foreign("it is no SQLite database, or lost its header".into());
+                return Err(Error::new(what).about(file.path().display()).caused_by(error));
             }
-            outcome => return outcome,
+            tracing::warn!(%error, "the database is damaged");
         }
+        outcome => return outcome,
     }
     replace(file, options)
 }

@@ -167,7 +167,9 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
         _ => Path::new("."),
     };
     fs::create_dir_all(folder)?;
-    Ok(fs::canonicalize(folder)?.join(name))
+    // What Windows calls canonical is a form of path that few programs can read.
+    let folder = if cfg!(windows) { std::path::absolute(folder)? } else { fs::canonicalize(folder)? };
+    Ok(folder.join(name))
 }
 
 fn beside(path: &Path, end: &str) -> PathBuf {

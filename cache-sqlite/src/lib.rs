@@ -125,7 +125,7 @@
 //!
 //! # Features
 //!
-//! - `typed` (default): [`SqliteCache::typed`], values of serde types. Without it, entries of bytes through
+//! - `typed` (default): `SqliteCache::typed`, values of serde types. Without it, entries of bytes through
 //!   [`Tier`](cache_core::Tier).
 //! - `zstd`: Zstandard beside LZ4; builds C.
 
@@ -135,8 +135,10 @@ mod connect;
 mod error;
 mod file;
 mod hits;
+mod intake;
 mod ledger;
 mod listing;
+mod lookup;
 mod options;
 mod pragmas;
 mod queue;

@@ -111,7 +111,8 @@ impl SqliteOptions {
         self
     }
 
-    /// How long to wait for another process that holds the file's lock. Default: 5 s.
+    /// How long to wait for another process that holds the file's lock, before trying again up to five
+    /// times. Default: 5 s.
     #[must_use]
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.busy_timeout = timeout;
@@ -161,6 +162,7 @@ impl SqliteOptions {
         if !(1..=64).contains(&self.readers) {
             return invalid("there can be 1 to 64 readers");
         }
+        // SQLite counts it in milliseconds, with 32 bits.
         if i32::try_from(self.busy_timeout.as_millis()).is_err() {
             return invalid("the busy timeout is longer than SQLite can count");
         }

@@ -11,7 +11,7 @@ use cache_core::{Category, Error, ErrorKind, Key, Result};
 use crate::record::Record;
 
 /// What an operation costs in memory besides its key and value, in bytes.
-const OVERHEAD: usize = 200;
+pub(crate) const OVERHEAD: usize = 200;
 
 /// Writes in the order of commits: those that wait, and the batch that is being committed.
 #[derive(Debug, Default)]
@@ -254,5 +254,61 @@ impl Op {
                 Self::Put(record) => record.key.len() + record.stored.value.len(),
                 Self::Remove { key, .. } | Self::Drop { key, .. } => key.len(),
             }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cache_core::{Bytes, Entry, Route};
+
+    use super::*;
+    use crate::{SqliteOptions, record::id_of};
+
+    fn record(key: &Key<'_>, value: &'static str) -> Arc<Record> {
+        let entry = Entry::from_bytes(Bytes::from_static(value.as_bytes()), 0);
+        Arc::new(Record::new(key, &entry, 0, &SqliteOptions::default()).unwrap())
+    }
+
+    fn value(queue: &Queue, key: &Key<'_>) -> Option<Bytes> {
+        match queue.look_up(id_of(key), key) {
+            Known::Record(record) => Some(record.stored.value.clone()),
+            _ => None,
+        }
+    }
+
+    fn fail(queue: &mut Queue, batch: &Batch) {
+        queue.failed(batch, ErrorKind::Degraded.into());
+    }
+
+    #[test]
+    fn failed_batch_goes_in_front_of_what_came_since() {
+        let c = Category::new(0, "c", Route::sqlite()).unwrap();
+        let d = Category::new(1, "d", Route::sqlite()).unwrap();
+        let [a, b, x] = [(&c, "a"), (&c, "b"), (&d, "x")].map(|(of, name)| Key::new(of, name).unwrap());
+        let mut queue = Queue::default();
+        [&a, &b, &x].into_iter().for_each(|key| queue.put(record(key, "old")));
+        let batch = queue.take();
+        queue.put(record(&a, "new"));
+        queue.clear(&d);
+        fail(&mut queue, &batch);
+        assert_eq!(value(&queue, &a).unwrap(), "new");
+        assert_eq!(value(&queue, &b).unwrap(), "old");
+        assert!(matches!(queue.look_up(id_of(&x), &x), Known::Absent));
+        let weights: usize = queue.pending.ops.values().map(Op::weight).sum();
+        assert_eq!(queue.pending.bytes, weights);
+    }
+
+    #[test]
+    fn entry_that_expired_in_a_failed_batch_stays_away() {
+        let c = Category::new(0, "c", Route::sqlite()).unwrap();
+        let key = Key::new(&c, "k").unwrap();
+        let mut queue = Queue::default();
+        let stored = record(&key, "v");
+        queue.put(Arc::clone(&stored));
+        let batch = queue.take();
+        queue.drop_row(stored.id, &key, Row::Expired(stored.stored.checksum));
+        assert!(value(&queue, &key).is_none());
+        fail(&mut queue, &batch);
+        assert!(matches!(queue.look_up(stored.id, &key), Known::Absent));
     }
 }

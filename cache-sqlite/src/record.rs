@@ -211,3 +211,29 @@ pub(crate) fn id_of(key: &Key<'_>) -> i64 {
 pub(crate) fn corrupt(what: String) -> Error {
     Error::new(ErrorKind::Corrupt(what))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promise_that_the_stored_bytes_cannot_keep_is_refused() {
+        let stored = |codec: Compression, raw_size| Stored {
+            created_at: 0,
+            expires_at: None,
+            fingerprint: 0,
+            codec: codec.tag(),
+            raw_size,
+            checksum: 0,
+            value: Bytes::from_static(&[0; 10]),
+        };
+        for (codec, most) in
+            [(Compression::None, 10), (Compression::Lz4, 2_550), (Compression::Zstd, MAX_VALUE)]
+        {
+            assert!(stored(codec, most).plausible_len(codec).is_ok());
+            for len in [most + 1, u64::MAX] {
+                assert!(stored(codec, len).plausible_len(codec).is_err(), "{codec} {len}");
+            }
+        }
+    }
+}

@@ -67,8 +67,9 @@ impl Owner {
         // One snapshot: tables that another process of ours is just making come with their mark.
         conn.execute_batch("SAVEPOINT owner")?;
         let owner = Self::in_snapshot(conn);
-        conn.execute_batch("RELEASE owner")?;
-        owner
+        let released = conn.execute_batch("RELEASE owner");
+        let owner = owner?;
+        released.map(|()| owner)
     }
 
     fn in_snapshot(conn: &Connection) -> rusqlite::Result<Self> {

@@ -5,15 +5,14 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     thread::JoinHandle,
-    time::Instant,
+    time::Duration,
 };
 
-use cache_core::{Category, Departure, Entry, Error, ErrorKind, Guard, Key, Observer, Result, Touch};
-use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
-use rusqlite::OptionalExtension;
+use cache_core::{Departure, Error, ErrorKind, Observer, Result};
+use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::{
     SqliteOptions,
@@ -23,16 +22,15 @@ use crate::{
     file::StoreFile,
     hits::Hits,
     ledger::Left,
-    queue::{Batch, Known, Queue, Row},
-    readers::{Readers, Snapshot},
-    record::{Found, ROW, Record, Stored, id_of},
+    queue::{Batch, Queue},
+    readers::Readers,
 };
 
 /// How often a damaged database is replaced before the disk is to blame.
 const MOST_REPLACEMENTS: u32 = 3;
 
-/// How many times the busy timeout a commit waits for other processes.
-const COMMIT_PATIENCE: u32 = 6;
+/// How many times the busy timeout a call waits for other processes.
+const PATIENCE: u32 = 6;
 
 /// Everything of an open cache.
 ///
@@ -50,13 +48,15 @@ pub(crate) struct Store {
     pub(crate) readers: Readers,
     writer: Mutex<Writer>,
     /// Held shared by reads, exclusively while the file is being replaced.
-    gate: RwLock<()>,
-    hits: Hits,
+    pub(crate) gate: RwLock<()>,
+    pub(crate) hits: Hits,
     /// The byte budgets of the categories that this process has written.
-    limits: Mutex<HashMap<Box<str>, u64>>,
+    pub(crate) limits: Mutex<HashMap<Box<str>, u64>>,
     observer: RwLock<Option<Arc<dyn Observer>>>,
     damaged: AtomicBool,
-    wal: AtomicBool,
+    /// Commits that failed while no caller waited for them.
+    pub(crate) background_errors: AtomicU64,
+    pub(crate) wal: AtomicBool,
 }
 
 /// The connection that writes, and what became of it.
@@ -82,6 +82,7 @@ impl Store {
             limits: Mutex::default(),
             observer: RwLock::new(None),
             damaged: AtomicBool::new(false),
+            background_errors: AtomicU64::new(0),
             file,
             options,
         };
@@ -93,128 +94,17 @@ impl Store {
         *self.observer.write() = Some(observer);
     }
 
-    /// The entry of a key; counts as use.
-    pub(crate) fn get(self: &Arc<Self>, key: &Key<'_>) -> Result<Option<Entry>> {
-        let id = id_of(key);
-        match self.find(id, key)? {
-            Some(stored) => self.serve(id, key, stored).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// The entries of several keys, read in one transaction.
-    pub(crate) fn get_many(self: &Arc<Self>, keys: &[Key<'_>]) -> Vec<Result<Option<Entry>>> {
-        let ids: Vec<i64> = keys.iter().map(id_of).collect();
-        let known: Result<Vec<Known>> = {
-            let queue = self.queue.lock();
-            queue
-                .check_open()
-                .map(|()| ids.iter().zip(keys).map(|(&id, key)| queue.look_up(id, key)).collect())
-        };
-        let known = match known {
-            Ok(known) => known,
-            Err(error) => return keys.iter().map(|_| Err(again(&error))).collect(),
-        };
-        let rows = self.read(Snapshot::Shared, |conn| {
-            let mut rows = Vec::with_capacity(keys.len());
-            for ((&id, key), known) in ids.iter().zip(keys).zip(&known) {
-                let in_database = matches!(known, Known::Database { .. });
-                rows.push(if in_database { row(conn, id, key)? } else { None });
-            }
-            Ok(rows)
-        });
-        let rows = match rows {
-            Ok(rows) => rows,
-            Err(error) => return keys.iter().map(|_| Err(again(&error))).collect(),
-        };
-        let each = ids.iter().zip(keys).zip(known).zip(rows);
-        each.map(|(((&id, key), known), row)| match self.judge(id, key, known, row)? {
-            Some(stored) => self.serve(id, key, stored).map(Some),
-            None => Ok(None),
-        })
-        .collect()
-    }
-
-    /// Whether there is an entry; does not count as use.
-    pub(crate) fn contains(self: &Arc<Self>, key: &Key<'_>) -> Result<bool> {
-        Ok(self.find(id_of(key), key)?.is_some())
-    }
-
-    /// Stores an entry.
-    pub(crate) fn put(self: &Arc<Self>, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<()> {
-        let record = Arc::new(self.record(key, entry)?);
-        let weight = record.key.len() + record.stored.value.len();
-        let mut queue = self.admit(weight)?;
-        if !guard.holds() {
-            return Ok(());
-        }
-        self.enqueue(&mut queue, &record);
-        self.queued(queue).inspect_err(|_| self.queue.lock().withdraw(&record))
-    }
-
-    /// Stores several entries under one lock of the queue.
-    pub(crate) fn put_many(self: &Arc<Self>, puts: &[cache_core::Put<'_>]) -> Vec<Result<()>> {
-        let records: Vec<Result<Arc<Record>>> =
-            puts.iter().map(|put| self.record(&put.key, &put.entry).map(Arc::new)).collect();
-        let weight =
-            records.iter().flatten().map(|record| record.key.len() + record.stored.value.len()).sum();
-        let mut queue = match self.admit(weight) {
-            Ok(queue) => queue,
-            Err(error) => return puts.iter().map(|_| Err(again(&error))).collect(),
-        };
-        for (put, record) in puts.iter().zip(&records) {
-            if let Ok(record) = record
-                && put.guard.holds()
-            {
-                self.enqueue(&mut queue, record);
-            }
-        }
-        let queued = self.queued(queue);
-        if queued.is_err() {
-            let mut queue = self.queue.lock();
-            records.iter().flatten().for_each(|record| queue.withdraw(record));
-        }
-        let outcome = |record: Result<Arc<Record>>| match (record, &queued) {
-            (Err(error), _) => Err(error),
-            (Ok(_), Err(error)) => Err(again(error)),
-            (Ok(_), Ok(())) => Ok(()),
-        };
-        records.into_iter().map(outcome).collect()
-    }
-
-    /// Removes an entry.
-    pub(crate) fn remove(self: &Arc<Self>, key: &Key<'_>, guard: &dyn Guard) -> Result<()> {
-        let mut queue = self.queue.lock();
-        queue.check_open()?;
-        if !guard.holds() {
-            return Ok(());
-        }
-        queue.remove(id_of(key), key);
-        self.queued(queue)
-    }
-
-    /// Removes all entries of a category.
-    pub(crate) fn clear(self: &Arc<Self>, category: &Arc<Category>) -> Result<()> {
-        let mut queue = self.queue.lock();
-        queue.check_open()?;
-        queue.clear(category);
-        self.queued(queue)
-    }
-
-    /// Counts use that was served elsewhere.
-    pub(crate) fn touch(&self, category: &Arc<Category>, touches: &[Touch]) {
-        let now = self.options.clock.now();
-        for touch in touches {
-            let Ok(key) = Key::new(category, &touch.key) else { continue };
-            let last =
-                if touch.last >= now.wall { self.hits.stamp(now) } else { touch.last.saturating_mul(1_000) };
-            self.hits.add(id_of(&key), touch.hits, last);
-        }
-    }
-
     /// Commits all that is queued.
     pub(crate) fn commit(&self) -> Result<()> {
         self.commit_with(|_| true, false)
+    }
+
+    /// Commits all that is queued, with no caller to tell how it went. A failure is remembered in the
+    /// queue and told at the next flush.
+    pub(crate) fn commit_in_background(&self) {
+        if self.commit().is_err() {
+            self.background_errors.fetch_add(1, SeqCst);
+        }
     }
 
     /// Commits all that is queued and checks all budgets, those of other processes' writes too.
@@ -232,27 +122,11 @@ impl Store {
         let Some(WriteConnection { conn, .. }) = &mut writer.connection else {
             return Err(Error::new(ErrorKind::Closed).about(self.file.path().display()));
         };
-        let outcome = retry(self.options.busy_timeout * COMMIT_PATIENCE, || work(conn));
+        let outcome = retry(self.patience(), || work(conn));
         if outcome.is_ok() {
             self.readers.renew();
         }
         outcome.map_err(|error| self.note(of_sqlite(error, self.file.path(), doing)))
-    }
-
-    /// Reads through one of the reading connections.
-    pub(crate) fn read<T>(
-        self: &Arc<Self>,
-        snapshot: Snapshot,
-        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
-    ) -> Result<T> {
-        let gate = self.gate.read();
-        let open = || connect::reader(&self.file, &self.options);
-        let (outcome, newly_kept) = self.readers.read(snapshot, open, work)?;
-        drop(gate);
-        if newly_kept {
-            self.wake_thread();
-        }
-        outcome.map_err(|error| self.note(of_sqlite(error, self.file.path(), "reading")))
     }
 
     /// Tells the observer who left. No lock is held.
@@ -287,163 +161,8 @@ impl Store {
         outcome
     }
 
-    /// The stored entry of a key, verified and fresh.
-    fn find(self: &Arc<Self>, id: i64, key: &Key<'_>) -> Result<Option<Stored>> {
-        let known = {
-            let queue = self.queue.lock();
-            queue.check_open()?;
-            queue.look_up(id, key)
-        };
-        let row = match known {
-            Known::Database { .. } => self.read(self.snapshot(), |conn| row(conn, id, key))?,
-            _ => None,
-        };
-        self.judge(id, key, known, row)
-    }
-
-    /// Decides between what is queued and what is in the database, and queues the deletion of what
-    /// must not be served.
-    fn judge(
-        self: &Arc<Self>,
-        id: i64,
-        key: &Key<'_>,
-        known: Known,
-        row: Option<Result<Stored>>,
-    ) -> Result<Option<Stored>> {
-        let stored = match (known, row) {
-            (Known::Record(record), _) => record.stored.clone(),
-            (Known::Absent, _) | (Known::Database { .. }, None) => return Ok(None),
-            (Known::Database { except }, Some(row)) => {
-                match row.and_then(|stored| stored.verify(key).map(|()| stored)) {
-                    Ok(stored) if Some(stored.checksum) == except => return Ok(None),
-                    Ok(stored) => stored,
-                    Err(_) if self.is_of_other_category(id, key)? => return Ok(None),
-                    Err(error) => return Err(self.drop_damaged(id, key, error)),
-                }
-            }
-        };
-        let now = self.options.clock.now();
-        if stored.is_fresh(now) {
-            return Ok(Some(stored));
-        }
-        // An entry from the future is left alone: the clock may come round to it.
-        if stored.expires_at.is_some_and(|at| at <= now.wall) {
-            let mut queue = self.queue.lock();
-            queue.drop_row(id, key, Row::Expired(stored.checksum));
-            self.wake_if_first(&queue);
-        }
-        Ok(None)
-    }
-
-    fn serve(&self, id: i64, key: &Key<'_>, stored: Stored) -> Result<Entry> {
-        let entry = stored.into_entry(key).map_err(|error| match error.kind() {
-            // A codec that this build lacks says nothing against the entry.
-            ErrorKind::Corrupt(_) => self.drop_damaged(id, key, error),
-            _ => error,
-        })?;
-        self.hits.add(id, 1, self.hits.stamp(self.options.clock.now()));
-        Ok(entry)
-    }
-
-    fn drop_damaged(&self, id: i64, key: &Key<'_>, error: Error) -> Error {
-        tracing::warn!(%error, "dropped a damaged entry");
-        self.queue.lock().drop_row(id, key, Row::Damaged);
-        error.about(key)
-    }
-
-    /// Whether the row that did not verify as `key` belongs to the same key of another category.
-    fn is_of_other_category(self: &Arc<Self>, id: i64, key: &Key<'_>) -> Result<bool> {
-        let name = self.read(Snapshot::PerStatement, |conn| {
-            conn.prepare_cached(
-                "SELECT c.name FROM entries e JOIN categories c ON c.id = e.category WHERE e.id = ?1",
-            )?
-            .query_row([id], |row| Ok(crate::ledger::text(row, 0)))
-            .optional()
-        })?;
-        Ok(name.is_some_and(|name| name != key.category().name()))
-    }
-
-    fn record(&self, key: &Key<'_>, entry: &Entry) -> Result<Record> {
-        let stamp = self.hits.stamp(self.options.clock.now());
-        Record::new(key, entry, stamp, &self.options)
-    }
-
-    /// The queue, once there is room in it for `weight` more bytes.
-    fn admit(self: &Arc<Self>, weight: usize) -> Result<MutexGuard<'_, Queue>> {
-        loop {
-            let queue = self.queue.lock();
-            queue.check_open()?;
-            let refused = match &queue.failure {
-                Some(failure) if !self.options.is_immediate() => Some(self.degraded(&failure.error)),
-                _ => None,
-            };
-            let due = queue.failure.as_ref().is_some_and(|failure| Instant::now() >= failure.retry_at);
-            let full = !queue.pending.is_empty()
-                && queue.pending.bytes.saturating_add(weight) > self.options.queue_limit;
-            match refused {
-                // Without a thread nobody else would try again.
-                Some(_) if due && !self.threaded.load(SeqCst) => {}
-                Some(error) => return Err(error),
-                None if full => {}
-                None => return Ok(queue),
-            }
-            drop(queue);
-            self.commit().map_err(|error| self.degraded(&error))?;
-        }
-    }
-
-    fn degraded(&self, error: &Error) -> Error {
-        Error::new(ErrorKind::Degraded).about(self.file.path().display()).caused_by(again(error))
-    }
-
-    fn enqueue(&self, queue: &mut Queue, record: &Arc<Record>) {
-        self.hits.forget(record.id);
-        let limit = record.category.route().byte_limit();
-        let mut limits = self.limits.lock();
-        match limits.get_mut(record.category.name()) {
-            Some(known) => *known = limit,
-            None => drop(limits.insert(record.category.name().into(), limit)),
-        }
-        drop(limits);
-        queue.put(Arc::clone(record));
-    }
-
-    /// Sees to it that what was just queued is committed in time.
-    fn queued(self: &Arc<Self>, queue: MutexGuard<'_, Queue>) -> Result<()> {
-        if self.options.is_immediate() {
-            let batch = queue.filling;
-            drop(queue);
-            // Whoever has the writer commits for all that wait for it.
-            return self.commit_with(|queue| queue.filling == batch || queue.failure.is_some(), false);
-        }
-        let full = queue.pending.len() >= self.options.max_entries()
-            || queue.pending.bytes > self.options.queue_limit;
-        if self.has_thread() {
-            if full {
-                self.wake.notify_one();
-            } else {
-                self.wake_if_first(&queue);
-            }
-            return Ok(());
-        }
-        let late = queue.since.is_some_and(|since| since.elapsed() >= self.options.max_delay());
-        let waits = queue.failure.as_ref().is_some_and(|failure| Instant::now() < failure.retry_at);
-        drop(queue);
-        if (full || late) && !waits {
-            // The write is accepted: a failure is remembered and told at the next flush.
-            let _ = self.commit();
-        }
-        Ok(())
-    }
-
-    fn wake_if_first(self: &Arc<Self>, queue: &Queue) {
-        if queue.pending.len() == 1 && self.has_thread() {
-            self.wake.notify_one();
-        }
-    }
-
     /// Commits what is queued if `wanted` still says so once the writer is free.
-    fn commit_with(&self, wanted: impl FnOnce(&Queue) -> bool, all_budgets: bool) -> Result<()> {
+    pub(crate) fn commit_with(&self, wanted: impl FnOnce(&Queue) -> bool, all_budgets: bool) -> Result<()> {
         let mut writer = self.writer.lock();
         if !wanted(&self.queue.lock()) {
             return Ok(());
@@ -470,7 +189,7 @@ impl Store {
                 let limits = self.limits.lock().clone();
                 let total = self.options.byte_limit.limit();
                 let work = Work { batch: &batch, hits: &hits, limits: &limits, total, all_budgets };
-                retry(self.options.busy_timeout * COMMIT_PATIENCE, || commit::commit(conn, &work))
+                retry(self.patience(), || commit::commit(conn, &work))
                     .map_err(|error| of_sqlite(error, self.file.path(), "committing"))
             }
             None => Err(Error::new(ErrorKind::Closed).about(self.file.path().display())),
@@ -493,8 +212,13 @@ impl Store {
         }
     }
 
+    /// How long a call waits for other processes before it says so.
+    pub(crate) fn patience(&self) -> Duration {
+        self.options.busy_timeout * PATIENCE
+    }
+
     /// Remembers that the file is damaged, if that is what the error says.
-    fn note(&self, error: Error) -> Error {
+    pub(crate) fn note(&self, error: Error) -> Error {
         if is_corrupt(&error) && !self.damaged.swap(true, SeqCst) {
             tracing::warn!(%error, "the database is damaged");
             self.file.mark_damaged();
@@ -503,7 +227,8 @@ impl Store {
     }
 
     fn heal_with(&self, writer: &mut Writer) -> Result<()> {
-        if !self.damaged.load(SeqCst) {
+        let closed = writer.connection.is_none() && self.queue.lock().closed;
+        if closed || !self.damaged.load(SeqCst) {
             return Ok(());
         }
         if writer.replacements >= MOST_REPLACEMENTS {
@@ -519,11 +244,6 @@ impl Store {
         writer.connection = Some(connection);
         self.damaged.store(false, SeqCst);
         Ok(())
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        let keep = self.wal.load(SeqCst) && self.threaded.load(SeqCst);
-        if keep { Snapshot::Kept } else { Snapshot::PerStatement }
     }
 
     /// Goes on with the order of use where the file ends, whatever the clock says.
@@ -544,18 +264,6 @@ impl Store {
             Err(error) => Err(error),
         }
     }
-}
-
-/// The row of a key, not verified.
-fn row(conn: &rusqlite::Connection, id: i64, key: &Key<'_>) -> rusqlite::Result<Option<Result<Stored>>> {
-    let mut query = conn.prepare_cached(ROW)?;
-    let mut rows = query.query([id])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    Ok(match Stored::read(row, key.as_str()) {
-        Ok(Found::Stored(stored)) => Some(Ok(stored)),
-        Ok(Found::OtherKey) => None,
-        Err(error) => Some(Err(error)),
-    })
 }
 
 impl fmt::Debug for Store {

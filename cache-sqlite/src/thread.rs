@@ -1,9 +1,12 @@
 //! The thread that commits in time and ends kept read transactions. It starts when it is first needed.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering::SeqCst},
     time::Instant,
 };
+
+use parking_lot::MutexGuard;
 
 use crate::{queue::Queue, readers::KEPT, store::Store};
 
@@ -29,12 +32,14 @@ impl Store {
         thread.is_some()
     }
 
-    /// Has the thread look at what there is to do. The caller does not hold the queue.
-    pub(crate) fn wake_thread(self: &Arc<Self>) {
+    /// Has the thread end kept read transactions in time. The caller does not hold the queue.
+    pub(crate) fn time_kept_reads(self: &Arc<Self>) {
         if self.has_thread() {
             // Under the lock, so that the thread either sees the news or already waits.
             let _queue = self.queue.lock();
             self.wake.notify_one();
+        } else {
+            self.readers.sweep();
         }
     }
 
@@ -69,9 +74,11 @@ impl Store {
             }
             let commit_at = self.commit_at(&queue);
             if commit_at.is_some_and(|at| at <= now) {
-                parking_lot::MutexGuard::unlocked(&mut queue, || {
-                    // A failure is remembered in the queue, and told at the next flush.
-                    let _ = self.commit();
+                MutexGuard::unlocked(&mut queue, || {
+                    // An observer that panics must not end the thread that others' writes wait for.
+                    if catch_unwind(AssertUnwindSafe(|| self.commit_in_background())).is_err() {
+                        tracing::error!("an observer of the cache panicked");
+                    }
                 });
                 continue;
             }

@@ -7,16 +7,20 @@ use std::{
     time::Duration,
 };
 
-use cache_core::Tier;
+use cache_core::{ErrorKind, Tier};
 use cache_sqlite::Durability;
 
-use crate::bench::{Bench, Calls, category};
+use crate::bench::{Bench, Calls, category, noise};
 
 const ROLE: &str = "CACHE_SQLITE_TEST_ROLE";
 
 /// This test binary once more, in a role, on a file.
 pub(crate) fn child(role: &str, path: &Path, name: &str) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+    start(Command::new(std::env::current_exe().unwrap()), role, path, name)
+}
+
+fn start(mut command: Command, role: &str, path: &Path, name: &str) -> Child {
+    command
         .args(["--exact", "crash::role_of_a_child_process", "--nocapture"])
         .env(ROLE, format!("{role}\n{}\n{name}", path.display()))
         .stdout(Stdio::piped())
@@ -32,6 +36,7 @@ fn role_of_a_child_process() {
     match role {
         "share" => crate::processes::work(path, name),
         "write" => write_until_killed(path),
+        "fill" => fill_the_disk(path),
         _ => panic!("no such role: {role}"),
     }
 }
@@ -51,11 +56,16 @@ fn write_until_killed(path: &str) {
         cache.put_in(&c, &key, &bench.entry(value_of(&key))).unwrap();
         if i % 13 == 0 {
             cache.flush().unwrap();
-            let mut out = std::io::stdout().lock();
-            writeln!(out, "flushed {i}").unwrap();
-            out.flush().unwrap();
+            say(i);
         }
     }
+}
+
+/// Tells the parent how far this process has flushed.
+fn say(flushed: u64) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "flushed {flushed}").unwrap();
+    out.flush().unwrap();
 }
 
 #[test]
@@ -82,4 +92,50 @@ fn flushed_entries_survive_a_kill_at_any_moment() {
         }
         assert!(!bench.dir.path().join("cache.db.corrupt").exists());
     }
+}
+
+/// Writes until the disk is full, and goes on as well as one can.
+fn fill_the_disk(path: &str) {
+    let c = category("c");
+    let bench = Bench::new();
+    let cache = bench.options().without_thread().open(path).unwrap();
+    let mut flushed = 0;
+    let refusal = loop {
+        let key = format!("k{}", flushed + 1);
+        cache.put_in(&c, &key, &bench.entry(noise(flushed, 10_000))).unwrap();
+        match cache.flush() {
+            Ok(()) => flushed += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(flushed > 10, "{refusal}");
+    assert!(matches!(refusal.kind(), ErrorKind::Storage(_)), "{refusal}");
+    assert_eq!(cache.value(&c, "k1").unwrap().unwrap(), noise(0, 10_000));
+    assert!(cache.value(&c, &format!("k{}", flushed + 1)).unwrap().is_some(), "the queued entry is gone");
+    assert_eq!(cache.put_in(&c, "more", &bench.entry("v")).unwrap_err().kind(), &ErrorKind::Degraded);
+    cache.close().unwrap_err();
+    say(flushed);
+}
+
+#[cfg(unix)]
+#[test]
+fn full_disk_is_told_and_loses_nothing_that_was_flushed() {
+    let bench = Bench::new();
+    let mut limited = Command::new("sh");
+    // A limit on the size of files, without the signal that would end the process at it.
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 1500; exec \"$0\" \"$@\""]);
+    limited.arg(std::env::current_exe().unwrap());
+    let child = start(limited, "fill", &bench.path(), "");
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    let line = said.lines().find(|line| line.contains("flushed ")).unwrap();
+    let flushed: u64 = line.rsplit(' ').next().unwrap().parse().unwrap();
+    let cache = bench.open();
+    for i in 0..flushed {
+        let value = cache.value(&category("c"), &format!("k{}", i + 1)).unwrap().unwrap();
+        assert_eq!(value, noise(i, 10_000));
+    }
+    cache.put_in(&category("c"), "more", &bench.entry("v")).unwrap();
+    cache.flush().unwrap();
 }

@@ -221,6 +221,29 @@ fn database_of_another_program_is_refused_and_untouched() {
 }
 
 #[test]
+fn file_that_replaced_a_damaged_one_is_not_taken_for_it() {
+    let bench = Bench::new();
+    let other = bench.raw();
+    other.execute_batch("CREATE TABLE t(x)").unwrap();
+    drop(other);
+    let before = fs::read(bench.path()).unwrap();
+    fs::write(bench.dir.path().join("cache.db.lock"), "damaged\n").unwrap();
+    let error = bench.options().open(bench.path()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Foreign(_)), "{error}");
+    assert_eq!(fs::read(bench.path()).unwrap(), before);
+}
+
+#[test]
+fn damage_is_remembered_until_the_file_is_replaced() {
+    let bench = Bench::new();
+    fill(&bench);
+    fs::write(bench.dir.path().join("cache.db.lock"), "damaged\n").unwrap();
+    assert_eq!(bench.open().keys(&category("c")).len(), 0);
+    assert!(aside(&bench).exists());
+    assert_eq!(fs::read(bench.dir.path().join("cache.db.lock")).unwrap(), b"");
+}
+
+#[test]
 fn path_that_cannot_be_used_is_named() {
     let bench = Bench::new();
     fs::create_dir(bench.path()).unwrap();

@@ -128,15 +128,15 @@ fn closed_cache_says_so() {
 }
 
 #[test]
-fn full_disk_degrades_and_recovers() {
+fn refused_commit_degrades_and_recovers() {
     let bench = Bench::new();
     let c = category("c");
     let cache = bench.options().durability(never()).open(bench.path()).unwrap();
     cache.put_in(&c, "kept", &bench.entry("v")).unwrap();
     cache.flush().unwrap();
-    // A lock that is never let go of is a refusal that a test can make anywhere.
-    let other = bench.raw();
     drop(cache);
+    // A lock that is never let go of is a refusal that a test can make and take back anywhere.
+    let other = bench.raw();
     let quick = bench.options().durability(never()).busy_timeout(Duration::from_millis(1));
     let cache = quick.without_thread().open(bench.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -150,6 +150,22 @@ fn full_disk_degrades_and_recovers() {
     cache.flush().unwrap();
     cache.put_in(&c, "more", &bench.entry("v")).unwrap();
     assert_eq!(cache.keys(&c), ["k", "kept", "more"]);
+}
+
+#[test]
+fn commit_that_fails_behind_the_callers_back_is_counted() {
+    let bench = Bench::new();
+    let c = category("c");
+    let batch = Durability::Batched { max_delay: Duration::from_secs(3_600), max_entries: 1 };
+    let options = bench.options().durability(batch).busy_timeout(Duration::from_millis(1));
+    let cache = options.without_thread().open(bench.path()).unwrap();
+    let other = bench.raw();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    cache.put_in(&c, "k", &bench.entry("v")).unwrap();
+    assert_eq!(cache.background_errors(), 1);
+    other.execute_batch("ROLLBACK").unwrap();
+    cache.close().unwrap();
+    assert_eq!(bench.open().value(&c, "k").unwrap().unwrap(), b"v");
 }
 
 #[test]

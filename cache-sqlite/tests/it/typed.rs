@@ -1,6 +1,8 @@
 //! Typed use, without a cache of tiers.
 
-use cache_core::{ErrorKind, Route, hours};
+use std::sync::Arc;
+
+use cache_core::{ErrorKind, Level, Route, TieredCache, hours};
 use serde::{Deserialize, Serialize};
 
 use crate::bench::Bench;
@@ -52,6 +54,23 @@ fn ttl_of_the_route_holds() {
     bench.clock.advance(hours(2));
     assert_eq!(weeks.get("k").unwrap(), None);
     assert_eq!(weeks.get("longer").unwrap(), Some(week()));
+}
+
+#[test]
+fn tiered_cache_finds_its_entries_after_reopening() {
+    let bench = Bench::new();
+    let open = || {
+        TieredCache::builder()
+            .clock(bench.clock.clone())
+            .tier(Level::L2, Arc::new(bench.open()))
+            .build()
+            .unwrap()
+    };
+    let cache = open();
+    cache.category::<Week>("week_data").unwrap().insert("2026-W47", week()).unwrap();
+    cache.close().unwrap();
+    let cache = open();
+    assert_eq!(cache.category::<Week>("week_data").unwrap().get("2026-W47").as_deref(), Some(&week()));
 }
 
 #[test]
