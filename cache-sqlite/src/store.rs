@@ -13,6 +13,7 @@ use std::{
 
 use cache_core::{Departure, Error, ErrorKind, Observer, Result};
 use parking_lot::{Condvar, Mutex, RwLock};
+use rusqlite::config::DbConfig;
 
 use crate::{
     SqliteOptions,
@@ -28,6 +29,10 @@ use crate::{
 
 /// How often a damaged database is replaced before the disk is to blame.
 const MOST_REPLACEMENTS: u32 = 3;
+
+/// The size in bytes up to which the write-ahead log is left beside the database at the end: the next
+/// open reads that much faster than this process could sync it into the database.
+const LOG_LEFT: u64 = 128 << 10;
 
 /// How many times the busy timeout a call waits for other processes.
 const PATIENCE: u32 = 6;
@@ -157,7 +162,14 @@ impl Store {
             tracing::error!(path = %self.file.path().display(), %error, lost, "writes are lost");
         }
         self.readers.close();
-        self.writer.lock().connection = None;
+        let mut writer = self.writer.lock();
+        if let Some(WriteConnection { conn, .. }) = &writer.connection
+            && self.file.wal_len() <= LOG_LEFT
+        {
+            // Refused or not, the log is part of the database.
+            let _ = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        }
+        writer.connection = None;
         outcome
     }
 
