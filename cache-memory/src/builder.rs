@@ -7,6 +7,7 @@ use hashlink::DefaultHashBuilder;
 
 use crate::{
     MemoryCache, RemovalCause,
+    bounds::Bounds,
     quota::Quota,
     store::{Group, Store},
 };
@@ -14,9 +15,7 @@ use crate::{
 /// Options of a [`MemoryCache`].
 #[must_use]
 pub struct Builder<K, V> {
-    max_entries: u64,
-    max_bytes: u64,
-    shards: Option<usize>,
+    bounds: Bounds,
     clock: Arc<dyn Clock>,
     options: Options<K, V>,
 }
@@ -32,28 +31,25 @@ pub(crate) struct Options<K, V> {
 pub(crate) type Weigher<K, V> = Box<dyn Fn(&K, &V) -> u64 + Send + Sync>;
 pub(crate) type Listener<K, V> = Box<dyn Fn(&K, &V, RemovalCause) + Send + Sync>;
 
-/// Entries without being told otherwise.
-pub(crate) const MAX_ENTRIES: u64 = 1_000;
-
 /// Time to live without being told otherwise.
 pub(crate) const TTL: Duration = Duration::from_secs(300);
 
 impl<K: Hash + Eq, V: Clone> Builder<K, V> {
     pub(crate) fn new() -> Self {
         let options = Options { ttl: Ttl::After(TTL), weigher: None, on_eviction: None, on_removal: None };
-        Self { max_entries: MAX_ENTRIES, max_bytes: u64::MAX, shards: None, clock: default_clock(), options }
+        Self { bounds: Bounds::DEFAULT, clock: default_clock(), options }
     }
 
     /// How many entries there may be, at every moment: 1000 unless said otherwise.
     pub fn max_entries(mut self, entries: u64) -> Self {
-        self.max_entries = entries;
+        self.bounds.max_entries = entries;
         self
     }
 
     /// How many bytes all entries together may weigh, at every moment. Needs a
     /// [`weigher`](Self::weigher).
     pub fn max_bytes(mut self, bytes: u64) -> Self {
-        self.max_bytes = bytes;
+        self.bounds.max_bytes = bytes;
         self
     }
 
@@ -93,7 +89,7 @@ impl<K: Hash + Eq, V: Clone> Builder<K, V> {
     /// eviction is exactly that of last use; with more, it is so within each. Without this: one for every
     /// 64 entries, at most four for every processor.
     pub fn shards(mut self, shards: usize) -> Self {
-        self.shards = Some(shards);
+        self.bounds.shards = Some(shards);
         self
     }
 
@@ -109,43 +105,27 @@ impl<K: Hash + Eq, V: Clone> Builder<K, V> {
     /// [`ErrorKind::InvalidOption`]: a bound of zero, a byte bound without a weigher, no or more than 4096
     /// shards.
     pub fn build(self) -> Result<MemoryCache<K, V>> {
-        let wrong = |why: &str| Err(ErrorKind::InvalidOption(why.into()).into());
-        if self.max_entries == 0 || self.max_bytes == 0 {
-            return wrong("a cache with room for nothing: max_entries and max_bytes are at least 1");
-        }
-        if self.max_bytes != u64::MAX && self.options.weigher.is_none() {
-            return wrong("max_bytes needs a weigher that says what an entry weighs");
-        }
-        if self.shards.is_some_and(|shards| !(1..=4096).contains(&shards)) {
-            return wrong("shards are 1 to 4096");
+        self.bounds.check()?;
+        if self.bounds.max_bytes != u64::MAX && self.options.weigher.is_none() {
+            let why = "max_bytes needs a weigher that says what an entry weighs";
+            return Err(ErrorKind::InvalidOption(why.into()).into());
         }
         Ok(self.build_unchecked())
     }
 
     pub(crate) fn build_unchecked(self) -> MemoryCache<K, V> {
-        let shards = self.shards.unwrap_or_else(|| default_shards(self.max_entries));
-        let quota = || Quota::new(self.max_entries, self.max_bytes);
         let unbounded = Quota::new(u64::MAX, u64::MAX);
-        let store = Store::new(shards, DefaultHashBuilder::default(), quota(), unbounded);
+        let store =
+            Store::new(self.bounds.shards(), DefaultHashBuilder::default(), self.bounds.quota(), unbounded);
         let group = Group { index: 0, name: "".into(), quota: Quota::new(u64::MAX, u64::MAX), front: false };
         MemoryCache::new(store, group, self.clock, self.options)
     }
 }
 
-/// Enough locks for the processors, but not so many that a shard has too few entries to choose from.
-pub(crate) fn default_shards(max_entries: u64) -> usize {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let by_entries = usize::try_from(max_entries / 64).unwrap_or(usize::MAX);
-    let shards = by_entries.min(4 * processors).max(1);
-    // Rounded down: the store rounds up.
-    1 << shards.ilog2()
-}
-
 impl<K, V> fmt::Debug for Builder<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
-            .field("max_entries", &self.max_entries)
-            .field("max_bytes", &self.max_bytes)
+            .field("bounds", &self.bounds)
             .field("ttl", &self.options.ttl)
             .finish_non_exhaustive()
     }

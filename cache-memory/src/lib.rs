@@ -46,6 +46,7 @@
 //! Least recently used first: exactly so within a shard, and over the whole cache with
 //! [one shard](Builder::shards).
 
+mod bounds;
 mod builder;
 mod cache;
 mod gate;

@@ -14,7 +14,7 @@ use parking_lot::RwLock;
 
 use crate::{
     RemovalCause,
-    builder::{MAX_ENTRIES, default_shards},
+    bounds::Bounds,
     quota::Quota,
     slot::Slot,
     store::{Gone, Group, Store},
@@ -196,33 +196,25 @@ impl Default for MemoryTier {
 #[derive(Debug)]
 #[must_use]
 pub struct MemoryTierBuilder {
-    max_entries: u64,
-    max_bytes: u64,
+    bounds: Bounds,
     front_share: f64,
-    shards: Option<usize>,
     clock: Arc<dyn Clock>,
 }
 
 impl MemoryTierBuilder {
     fn new() -> Self {
-        Self {
-            max_entries: MAX_ENTRIES,
-            max_bytes: u64::MAX,
-            front_share: 0.5,
-            shards: None,
-            clock: default_clock(),
-        }
+        Self { bounds: Bounds::DEFAULT, front_share: 0.5, clock: default_clock() }
     }
 
     /// How many entries there may be, at every moment: 1000 unless said otherwise.
     pub fn max_entries(mut self, entries: u64) -> Self {
-        self.max_entries = entries;
+        self.bounds.max_entries = entries;
         self
     }
 
     /// How many bytes all entries together may count, at every moment. Unbounded unless said otherwise.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
-        self.max_bytes = bytes;
+        self.bounds.max_bytes = bytes;
         self
     }
 
@@ -235,7 +227,7 @@ impl MemoryTierBuilder {
 
     /// How many locks the entries are spread over; see [`Builder::shards`](crate::Builder::shards).
     pub fn shards(mut self, shards: usize) -> Self {
-        self.shards = Some(shards);
+        self.bounds.shards = Some(shards);
         self
     }
 
@@ -251,26 +243,18 @@ impl MemoryTierBuilder {
     /// [`ErrorKind::InvalidOption`]: a bound of zero, a share that is not over 0 and at most 1, no or more
     /// than 4096 shards.
     pub fn build(self) -> Result<MemoryTier> {
-        let wrong = |why: &str| Err(ErrorKind::InvalidOption(why.into()).into());
-        if self.max_entries == 0 || self.max_bytes == 0 {
-            return wrong("memory with room for nothing: max_entries and max_bytes are at least 1");
-        }
+        self.bounds.check()?;
         if !(self.front_share > 0.0 && self.front_share <= 1.0) {
-            return wrong("front_share is over 0 and at most 1");
-        }
-        if self.shards.is_some_and(|shards| !(1..=4096).contains(&shards)) {
-            return wrong("shards are 1 to 4096");
+            return Err(ErrorKind::InvalidOption("front_share is over 0 and at most 1".into()).into());
         }
         Ok(self.build_unchecked())
     }
 
     fn build_unchecked(self) -> MemoryTier {
-        let shards = self.shards.unwrap_or_else(|| default_shards(self.max_entries));
-        let total = Quota::new(self.max_entries, self.max_bytes);
-        let fronts =
-            Quota::new(share(self.max_entries, self.front_share), share(self.max_bytes, self.front_share));
+        let Bounds { max_entries, max_bytes, .. } = self.bounds;
+        let fronts = Quota::new(share(max_entries, self.front_share), share(max_bytes, self.front_share));
         MemoryTier {
-            store: Store::new(shards, NameHash, total, fronts),
+            store: Store::new(self.bounds.shards(), NameHash, self.bounds.quota(), fronts),
             groups: RwLock::default(),
             clock: self.clock,
             observer: OnceLock::new(),
