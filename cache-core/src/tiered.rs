@@ -272,23 +272,21 @@ impl Inner {
     }
 
     fn flush(&self) -> Result<()> {
-        let mut failures = First(None);
-        for space in self.all_spaces() {
-            failures.note(space.tell_touches());
-        }
-        for (_, tier) in &self.tiers {
-            failures.note(tier.flush());
-        }
-        failures.into_result()
+        self.tell_and_then(|tier| tier.flush())
     }
 
     fn maintain(&self) -> Result<()> {
+        self.tell_and_then(|tier| tier.maintain())
+    }
+
+    /// Tells the home tiers what memory served for them, and then does `work` for each tier.
+    fn tell_and_then(&self, work: impl Fn(&dyn Tier) -> Result<()>) -> Result<()> {
         let mut failures = First(None);
         for space in self.all_spaces() {
             failures.note(space.tell_touches());
         }
         for (_, tier) in &self.tiers {
-            failures.note(tier.maintain());
+            failures.note(work(&**tier));
         }
         failures.into_result()
     }
