@@ -67,17 +67,18 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Codec<T> {
                 );
             }
         };
-        Ok(Self { fingerprint, ..Self::untraced() })
+        Ok(Self { fingerprint, size: measure::encoded_len::<T>, ..Self::untraced() })
     }
 
-    /// A codec for values that never leave the process: with the fingerprint of plain bytes.
+    /// A codec for values that never leave the process: with the fingerprint of plain bytes. They are
+    /// weighed, whether or not they could be stored.
     pub(crate) fn untraced() -> Self {
         Self {
             fingerprint: Fingerprint::BYTES,
             encode: encode::<T>,
             encode_live: |value| encode::<T>(known(value)?),
             decode: decode::<T>,
-            size: measure::encoded_len::<T>,
+            size: measure::weight::<T>,
             proven: AtomicBool::new(false),
         }
     }
