@@ -225,10 +225,10 @@ fn key_too_long_to_store_is_loaded_each_time() {
 #[test]
 fn value_is_not_loaded_again_while_it_is_stored() {
     let bench = bench();
-    let numbers = bench.cache.category::<u32>("db").unwrap();
+    let numbers = bench.cache.category::<usize>("db").unwrap();
     let loads = Arc::new(AtomicUsize::new(0));
     let (late, count) = (numbers.clone(), loads.clone());
-    let load = |count: Arc<AtomicUsize>| move || Ok::<_, NoSuchWeek>(count.fetch_add(1, SeqCst) as u32);
+    let load = |count: Arc<AtomicUsize>| move || Ok::<_, NoSuchWeek>(count.fetch_add(1, SeqCst));
     bench.home.on_put(move || {
         thread::spawn(move || late.get_or_load("k", load(count)).unwrap());
         dawdle();
