@@ -106,8 +106,8 @@ struct Shape {
     parts: Vec<Option<Id>>,
     /// Of an enum: the variants that were begun to be looked into.
     begun: usize,
-    /// Of an enum: a variant that can be made without making another value of this very enum.
-    base: Option<usize>,
+    /// Of an enum: what a value took that was made, in steps, and its variant; the cheapest so far.
+    base: Option<(usize, usize)>,
     /// How far it is to an enum with variants that nobody looked into.
     distance: Option<usize>,
 }

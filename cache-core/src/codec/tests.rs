@@ -213,6 +213,20 @@ fn recursive_types_are_traced_whichever_variant_comes_first() {
 }
 
 #[test]
+fn deep_types_are_traced_in_no_time() {
+    #[derive(Serialize, Deserialize)]
+    enum Level<T> {
+        Three(Box<T>, Box<T>, Box<T>),
+        Both(Box<T>, Box<T>),
+        One(Box<T>),
+        Number(i64),
+        None,
+    }
+    type Four<T> = Level<Level<Level<Level<T>>>>;
+    fingerprint::<Four<Four<Four<Four<Four<Four<Four<Four<u8>>>>>>>>>();
+}
+
+#[test]
 fn enums_of_many_variants_are_traced_to_the_last_one() {
     macro_rules! units {
         ($name:ident $last:ident: $($variant:ident)*) => {

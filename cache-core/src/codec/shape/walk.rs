@@ -31,13 +31,21 @@ pub(super) struct Walk<'w> {
     active: Vec<Id>,
     /// For each enum that is being walked through: which variants.
     chosen: Vec<(Id, usize)>,
+    /// How often it was asked for something.
+    steps: usize,
     /// Options, sequences and maps that this walk has been in.
     visited: std::collections::HashSet<Id>,
 }
 
 impl<'w> Walk<'w> {
     pub(super) fn new(shapes: &'w mut Shapes) -> Self {
-        Self { shapes, active: Vec::new(), chosen: Vec::new(), visited: std::collections::HashSet::new() }
+        Self {
+            shapes,
+            active: Vec::new(),
+            chosen: Vec::new(),
+            steps: 0,
+            visited: std::collections::HashSet::new(),
+        }
     }
 
     /// Notes that part number `index` of `whole` is `part`.
@@ -68,7 +76,8 @@ impl<'w> Walk<'w> {
         let Self { shapes: Shapes { shapes, .. }, chosen, .. } = self;
         let Shape { key, parts, begun, base, .. } = &shapes[id];
         let (begun, count) = (*begun, parts.len());
-        if let (true, Some(base)) = (is_active, *base) {
+        let base = base.map(|(_, variant)| variant);
+        if let (true, Some(base)) = (is_active, base) {
             return Ok(base);
         }
         if begun < count {
@@ -99,6 +108,7 @@ impl<'a, 'w> Asked<'a, 'w> {
         members: &'static [&'static str],
         len: usize,
     ) -> Id {
+        self.walk.steps += 1;
         let id = self.walk.shapes.place(Key { visitor: typeid::of::<V>(), kind, name, members, len });
         *self.part = Some(id);
         id
@@ -257,14 +267,17 @@ impl<'de> de::Deserializer<'de> for Asked<'_, '_> {
         let variant = self.walk.choose(id)?;
         let name = *variants.get(variant).ok_or_else(|| Untraceable(format!("`{name}` has no variant")))?;
         self.walk.chosen.push((id, variant));
+        let before = self.walk.steps;
         self.within(id, |walk| {
             let mut part = None;
             let value = visitor.visit_enum(Variant { walk, part: &mut part, name, index: variant })?;
             walk.note(id, variant, part)?;
             walk.chosen.pop();
-            // What came back first needed nothing but what came back before it: made of such variants
-            // alone, a value ends.
-            walk.shapes.shapes[id].base.get_or_insert(variant);
+            // The parts of the cheapest value are cheaper than it is: made of such variants alone, a value
+            // ends, and is not larger than it needs to be.
+            let made = (walk.steps - before, variant);
+            let base = walk.shapes.shapes[id].base.get_or_insert(made);
+            *base = made.min(*base);
             Ok(value)
         })
     }
