@@ -55,8 +55,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Codec<T> {
     /// # Errors
     /// [`ErrorKind::Untraceable`]: the shape of the type cannot be found out, and there is no version to
     /// go by instead. So it is with types that check what they decode (dates written as text, `NonZero`)
-    /// and types that ask their input what it holds (`untagged`), and where two different types in it have
-    /// one name (`Page<u8>` and `Page<String>`).
+    /// and types that ask their input what it holds (`untagged`).
     pub fn postcard(version: Option<u32>) -> Result<Self> {
         let fingerprint = match (shape::trace::<T>(), version) {
             (Ok(shape), version) => shape::fingerprint(&shape, version.unwrap_or(0)),
@@ -67,17 +66,18 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Codec<T> {
                 );
             }
         };
-        Ok(Self { fingerprint, ..Self::untraced() })
+        Ok(Self { fingerprint, size: measure::encoded_len::<T>, ..Self::untraced() })
     }
 
-    /// A codec for values that never leave the process: with the fingerprint of plain bytes.
+    /// A codec for values that never leave the process: with the fingerprint of plain bytes. They are
+    /// weighed, whether or not they could be stored.
     pub(crate) fn untraced() -> Self {
         Self {
             fingerprint: Fingerprint::BYTES,
             encode: encode::<T>,
             encode_live: |value| encode::<T>(known(value)?),
             decode: decode::<T>,
-            size: measure::encoded_len::<T>,
+            size: measure::weight::<T>,
             proven: AtomicBool::new(false),
         }
     }

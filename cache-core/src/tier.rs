@@ -154,7 +154,8 @@ pub trait Tier: Send + Sync + fmt::Debug {
 
 /// Decides whether a write still counts, at the moment when it would become visible.
 pub trait Guard: Send + Sync {
-    /// False once a later write of the same key has begun.
+    /// False once a later write of the same key has come through in this tier, or a copy is no longer
+    /// true. A write that was told that it holds counts as come through: ask last.
     fn holds(&self) -> bool;
 }
 

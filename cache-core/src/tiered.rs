@@ -64,7 +64,20 @@ use crate::{
 /// [`close`](Self::close) writes what is still to be written and reports failures. Dropping the last
 /// clone and the last handle does the same without a report.
 #[derive(Clone)]
-pub struct TieredCache(Arc<Inner>);
+pub struct TieredCache(Arc<Owner>);
+
+/// What keeps a cache open. The maintenance thread and the tiers borrow the [`Inner`] now and then, and
+/// must not be the ones that end it: a program that dropped its last handle may be gone before they do.
+pub(crate) struct Owner(Arc<Inner>);
+
+impl std::ops::Deref for Owner {
+    type Target = Inner;
+
+    #[inline]
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
 
 /// What the clones and handles of a cache share.
 pub(crate) struct Inner {
@@ -324,11 +337,11 @@ impl Observer for Relay {
             Cause::Evicted => Event::Eviction,
             Cause::Expired => Event::Expiration,
         };
-        space.departed(departure.tier, event, departure.last_touch);
+        space.departed(departure.tier, event, departure.last_touch, &inner.tickets);
     }
 }
 
-impl Drop for Inner {
+impl Drop for Owner {
     fn drop(&mut self) {
         if let Err(error) = self.close() {
             tracing::warn!(%error, "the cache could not write everything when it was dropped");

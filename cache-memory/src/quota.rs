@@ -54,6 +54,11 @@ impl Quota {
         self.entries.is_full_for(1) || self.bytes.is_full_for(bytes)
     }
 
+    /// Whether there is more than the bound says, by [`add`](Self::add).
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.entries.is_full_for(0) || self.bytes.is_full_for(0)
+    }
+
     pub(crate) fn entries(&self) -> u64 {
         self.entries.used.load(Relaxed)
     }

@@ -283,7 +283,8 @@ where
         }
         if !self.total.reserve(weight) {
             group.quota.release(weight);
-            let beyond_share = group.front && self.fronts.is_full_for(weight);
+            let beyond_share =
+                if group.front { self.fronts.is_full_for(weight) } else { self.fronts.is_exceeded() };
             return Err(if beyond_share { Scope::Fronts } else { Scope::All });
         }
         if group.front {

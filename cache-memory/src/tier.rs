@@ -27,8 +27,8 @@ use crate::{
 /// says), the length of its key, and [`ENTRY_OVERHEAD`](Self::ENTRY_OVERHEAD).
 ///
 /// Copies in front of other tiers use what room there is. When there is none, they push each other out
-/// as soon as they have their [share](MemoryTierBuilder::front_share), so that entries that exist nowhere
-/// else keep theirs.
+/// as soon as they have their [share](MemoryTierBuilder::front_share), and are the first to go when they
+/// have more than it, so that entries that exist nowhere else keep theirs.
 #[derive(Debug)]
 pub struct MemoryTier {
     store: Store<Name, Entry, NameHash>,
@@ -179,8 +179,10 @@ impl Tier for MemoryTier {
     }
 
     fn close(&self) -> Result<()> {
-        for group in self.groups.read().iter().flatten() {
-            drop(self.store.clear(group.index));
+        // The destructors of what goes may use the tier: not under the lock.
+        let groups = self.groups.read().len();
+        for group in 0..groups {
+            drop(self.store.clear(group));
         }
         Ok(())
     }

@@ -11,14 +11,27 @@ use crate::{Error, ErrorKind, Result};
 
 /// The number of bytes that postcard makes of `value`.
 pub(super) fn encoded_len<T: Serialize + ?Sized>(value: &T) -> Result<u64> {
-    let mut measure = Measure(0);
+    measure(value, true)
+}
+
+/// About as many bytes as postcard would make of `value`, also of one that it cannot hold.
+pub(super) fn weight<T: Serialize + ?Sized>(value: &T) -> Result<u64> {
+    measure(value, false)
+}
+
+fn measure<T: Serialize + ?Sized>(value: &T, strict: bool) -> Result<u64> {
+    let mut measure = Measure { len: 0, strict };
     match value.serialize(&mut measure) {
-        Ok(()) => Ok(measure.0),
+        Ok(()) => Ok(measure.len),
         Err(Refusal(why)) => Err(Error::new(ErrorKind::Unencodable(why))),
     }
 }
 
-struct Measure(u64);
+struct Measure {
+    len: u64,
+    /// Refuses what would not come back.
+    strict: bool,
+}
 
 #[derive(Debug)]
 struct Refusal(String);
@@ -40,7 +53,7 @@ impl ser::Error for Refusal {
 impl Measure {
     /// Seven bits of a number go into each byte.
     fn varint(&mut self, number: u128) {
-        self.0 += u64::from((128 - number.leading_zeros()).div_ceil(7).max(1));
+        self.len += u64::from((128 - number.leading_zeros()).div_ceil(7).max(1));
     }
 
     fn signed(&mut self, number: i128) -> Result<(), Refusal> {
@@ -54,7 +67,7 @@ impl Measure {
     }
 
     fn fixed(&mut self, len: u64) -> Result<(), Refusal> {
-        self.0 += len;
+        self.len += len;
         Ok(())
     }
 
@@ -64,12 +77,12 @@ impl Measure {
     }
 
     fn counted(&mut self, len: Option<usize>) -> Result<&mut Self, Refusal> {
-        let len = len.ok_or_else(|| {
-            Refusal(
+        if len.is_none() && self.strict {
+            return Err(Refusal(
                 "a sequence or map does not say its length beforehand (serde's `flatten` does that)".into(),
-            )
-        })?;
-        self.varint(len as u128);
+            ));
+        }
+        self.varint(len.unwrap_or(0) as u128);
         Ok(self)
     }
 }
@@ -224,6 +237,9 @@ macro_rules! parts {
             value.serialize(&mut **self)
         }
         fn skip_field(&mut self, field: &'static str) -> Result<(), Refusal> {
+            if !self.strict {
+                return Ok(());
+            }
             Err(Refusal(format!("field `{field}` is left out (`skip_serializing_if`), and nothing would say so in the bytes")))
         }
     };

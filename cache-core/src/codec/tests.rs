@@ -154,7 +154,91 @@ fn fingerprint_sees_the_version() {
 /// Fingerprints are stored: a release that changes them throws every cache away.
 #[test]
 fn fingerprint_is_part_of_the_format() {
-    assert_eq!(fingerprint::<Everything>(), Fingerprint(5_536_827_230_594_648_128));
+    assert_eq!(fingerprint::<Everything>(), Fingerprint(8_753_278_000_172_710_055));
+}
+
+mod generic {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) struct Page<T> {
+        next: Option<T>,
+        all: Vec<T>,
+    }
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) enum Cached<T> {
+        Missing,
+        Found(T),
+    }
+}
+
+/// Tracers that go by serde's names look into the first of two types of one name only.
+#[test]
+fn types_of_one_name_are_told_apart() {
+    use generic::{Cached, Page};
+    assert_ne!(fingerprint::<(Page<u64>, Page<u64>)>(), fingerprint::<(Page<u64>, Page<i64>)>());
+    assert_ne!(fingerprint::<(Cached<u64>, Cached<u64>)>(), fingerprint::<(Cached<u64>, Cached<i64>)>());
+    assert_ne!(
+        fingerprint::<(Result<u8, u64>, Result<u8, u64>)>(),
+        fingerprint::<(Result<u8, u64>, Result<u8, i64>)>()
+    );
+}
+
+mod recursive {
+    use std::collections::BTreeMap;
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) enum Expression {
+        Sum(Box<Self>, Box<Self>),
+        Call { name: String, arguments: Vec<Self> },
+        Block(Box<Block>),
+        Number(i64),
+    }
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) struct Block {
+        first: Expression,
+        rest: Option<Box<Self>>,
+        names: BTreeMap<String, Self>,
+    }
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) enum Endless {
+        More(Box<Self>),
+    }
+}
+
+#[test]
+fn recursive_types_are_traced_whichever_variant_comes_first() {
+    fingerprint::<recursive::Expression>();
+    fingerprint::<recursive::Block>();
+    fingerprint::<Vec<recursive::Block>>();
+    assert!(Codec::<recursive::Endless>::postcard(None).is_err());
+}
+
+#[test]
+fn deep_types_are_traced_in_no_time() {
+    #[derive(Serialize, Deserialize)]
+    enum Level<T> {
+        Three(Box<T>, Box<T>, Box<T>),
+        Both(Box<T>, Box<T>),
+        One(Box<T>),
+        Number(i64),
+        None,
+    }
+    type Four<T> = Level<Level<Level<Level<T>>>>;
+    fingerprint::<Four<Four<Four<Four<Four<Four<Four<Four<u8>>>>>>>>>();
+}
+
+#[test]
+fn enums_of_many_variants_are_traced_to_the_last_one() {
+    macro_rules! units {
+        ($name:ident $last:ident: $($variant:ident)*) => {
+            #[derive(Serialize, Deserialize)]
+            #[serde(rename = "Colour")]
+                    enum $name { $($variant,)* $last }
+        };
+    }
+    units!(One Last: A B C D E F G H I J K L M N O P Q R S T U V W X Y Z AA AB AC AD AE AF AG AH AI AJ AK AL);
+    units!(Two Other: A B C D E F G H I J K L M N O P Q R S T U V W X Y Z AA AB AC AD AE AF AG AH AI AJ AK AL);
+    assert_ne!(fingerprint::<One>(), fingerprint::<Two>());
+    assert_ne!(fingerprint::<Vec<(u8, Option<One>)>>(), fingerprint::<Vec<(u8, Option<Two>)>>());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 
-use super::{Inner, Relay, Spaces, TieredCache, maintenance::Maintenance};
+use super::{Inner, Owner, Relay, Spaces, TieredCache, maintenance::Maintenance};
 use crate::{Clock, ErrorKind, Level, Result, Routes, Tier, default_clock};
 
 /// Puts a [`TieredCache`] together.
@@ -87,7 +87,7 @@ impl Builder {
     /// The cache.
     ///
     /// # Errors
-    /// No tier, two tiers at one level, a cleanup interval of zero, or a route that cannot be used.
+    /// No tier, two tiers at one level or of one name, a cleanup interval of zero, or a route that cannot be used.
     pub fn build(mut self) -> Result<TieredCache> {
         self.tiers.sort_by_key(|(level, _)| *level);
         let wrong = |why: &str| Err(ErrorKind::InvalidOption(why.into()).into());
@@ -96,6 +96,11 @@ impl Builder {
         }
         if self.tiers.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return wrong("two tiers at one level");
+        }
+        let mut names: Vec<_> = self.tiers.iter().map(|(_, tier)| tier.name()).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            return wrong("two tiers of one name: what they tell and count could not be told apart");
         }
         if self.cleanup_interval == Some(Duration::ZERO) {
             return wrong("a cleanup interval of zero would never rest");
@@ -120,6 +125,6 @@ impl Builder {
         if let Some(interval) = self.cleanup_interval {
             *inner.maintenance.lock() = Some(Maintenance::start(Arc::downgrade(&inner), interval));
         }
-        Ok(TieredCache(inner))
+        Ok(TieredCache(Arc::new(Owner(inner))))
     }
 }

@@ -41,7 +41,8 @@ pub(super) struct Flight {
     /// `category/"key"`, for people.
     name: String,
     owner: ThreadId,
-    stamp: Stamp,
+    /// As of the leader's ticket; its own claim is no reason not to join it.
+    stamp: Mutex<Stamp>,
     state: Mutex<State>,
     landed: Condvar,
 }
@@ -77,7 +78,7 @@ impl Flights {
     ) -> Boarding<'a> {
         let mut flights = self.0.lock();
         if let Some(flight) = flights.get(&key)
-            && is_unchanged(&flight.stamp)
+            && is_unchanged(&flight.stamp.lock())
         {
             let flight = flight.clone();
             drop(flights);
@@ -89,7 +90,7 @@ impl Flights {
         let flight = Arc::new(Flight {
             name: name(),
             owner: thread::current().id(),
-            stamp: ticket.stamp(),
+            stamp: Mutex::new(ticket.stamp()),
             state: Mutex::new(State::Running),
             landed: Condvar::new(),
         });
@@ -111,6 +112,15 @@ pub(super) struct Leader<'a> {
 }
 
 impl Leader<'_> {
+    /// [Claims](Ticket::claim) the key for the loaded value. Who asks while it is stored still joins.
+    pub(super) fn claim(&mut self) -> bool {
+        // Under the lock that who asks holds: it sees the key claimed and the stamp changed, or neither.
+        let _flights = self.flights.0.lock();
+        let claimed = self.ticket.claim();
+        *self.flight.stamp.lock() = self.ticket.stamp();
+        claimed
+    }
+
     /// Hands the outcome to all that wait.
     pub(super) fn land(self, outcome: Outcome) {
         *self.flight.state.lock() = State::Landed(outcome);

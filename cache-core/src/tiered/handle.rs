@@ -3,18 +3,20 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Inner,
+    Owner,
     space::{Seat, Space},
-    ticket::Ticket,
+    ticket::{Pass, Place, Ticket},
 };
-use crate::{Entry, EntryInfo, Guard, Key, Level, Live, Put, Result, Ttl, Value, codec::Codec, stats::Event};
+use crate::{
+    Entry, EntryInfo, Key, Level, Live, Put, Result, Ttl, Unguarded, Value, codec::Codec, stats::Event,
+};
 
 /// A category with values of type `T`. Cheap to clone; keeps its cache open.
 ///
 /// Reads never fail: an entry that is damaged, cannot be read or is not a `T` counts as missing (and as
 /// an error in the [statistics](crate::TieredCache::stats)).
 pub struct Handle<T> {
-    pub(super) inner: Arc<Inner>,
+    pub(super) inner: Arc<Owner>,
     pub(super) space: Arc<Space>,
     pub(super) codec: Arc<Codec<T>>,
     weigher: Option<Weigher<T>>,
@@ -23,7 +25,7 @@ pub struct Handle<T> {
 type Weigher<T> = Arc<dyn Fn(&T) -> u64 + Send + Sync>;
 
 impl<T: Send + Sync + 'static> Handle<T> {
-    pub(super) fn new(inner: Arc<Inner>, space: Arc<Space>, codec: Codec<T>) -> Result<Self> {
+    pub(super) fn new(inner: Arc<Owner>, space: Arc<Space>, codec: Codec<T>) -> Result<Self> {
         space.open::<T>(codec.fingerprint())?;
         Ok(Self { inner, space, codec: Arc::new(codec), weigher: None })
     }
@@ -136,14 +138,16 @@ impl<T: Send + Sync + 'static> Handle<T> {
                 Err(error) => drop(failure.get_or_insert(error)),
             }
         }
+        let guards: Vec<Pass<'_>> = packed.iter().map(|(_, _, ticket)| ticket.at(Place::Home)).collect();
         let puts: Vec<_> = packed
             .iter()
-            .map(|(key, parcel, ticket)| Put { key: *key, entry: parcel.home.clone(), guard: ticket })
+            .zip(&guards)
+            .map(|((key, parcel, _), guard)| Put { key: *key, entry: parcel.home.clone(), guard })
             .collect();
         for ((key, parcel, ticket), outcome) in packed.iter().zip(self.space.home.tier.put_many(&puts)) {
-            match self.space.home.stored(key, outcome) {
-                Ok(()) => self.store_front(key, parcel, ticket),
-                Err(error) => drop(failure.get_or_insert(error)),
+            let outcome = self.space.home.stored(key, outcome);
+            if let Err(error) = self.stored(key, parcel, ticket, outcome) {
+                failure.get_or_insert(error);
             }
         }
         failure.map_or(Ok(()), Err)
@@ -224,7 +228,10 @@ impl<T: Send + Sync + 'static> Handle<T> {
                 fingerprint: self.codec.fingerprint(),
             };
             // A copy that does not fit is no loss.
-            let _ = front.tier.put(key, &copy, ticket);
+            let _ = front.tier.put(key, &copy, &ticket.at(Place::Front));
+            if ticket.has_departed() {
+                front.forget(key, &Unguarded);
+            }
         }
         Some(value)
     }
@@ -262,19 +269,33 @@ impl<T: Send + Sync + 'static> Handle<T> {
         Value::Live(Live::new(value.clone(), self.codec.encode_live()))
     }
 
-    pub(super) fn store(&self, key: &Key<'_>, parcel: &Parcel, guard: &dyn Guard) -> Result<()> {
-        self.space.home.put(key, &parcel.home, guard)?;
-        self.store_front(key, parcel, guard);
-        Ok(())
+    pub(super) fn store(&self, key: &Key<'_>, parcel: &Parcel, ticket: &Ticket<'_>) -> Result<()> {
+        self.stored(key, parcel, ticket, self.space.home.put(key, &parcel.home, &ticket.at(Place::Home)))
     }
 
-    fn store_front(&self, key: &Key<'_>, parcel: &Parcel, guard: &dyn Guard) {
+    /// What is to be done once the home tier has answered.
+    fn stored(&self, key: &Key<'_>, parcel: &Parcel, ticket: &Ticket<'_>, outcome: Result<()>) -> Result<()> {
+        match &outcome {
+            Ok(()) => self.store_front(key, parcel, ticket),
+            // An earlier write stood back for this one, which failed: nothing is better than what was
+            // there before both.
+            Err(_) if ticket.has_superseded() => drop(self.space.remove(key, ticket)),
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    fn store_front(&self, key: &Key<'_>, parcel: &Parcel, ticket: &Ticket<'_>) {
         let Some(front) = &self.space.front else { return };
-        let stored = parcel.front.as_ref().is_some_and(|copy| front.tier.put(key, copy, guard).is_ok());
+        let guard = ticket.at(Place::Front);
+        let stored = parcel.front.as_ref().is_some_and(|copy| front.tier.put(key, copy, &guard).is_ok());
         if stored {
             front.counters.count(Event::Set);
         } else {
-            front.forget(key, guard);
+            front.forget(key, &guard);
+        }
+        if ticket.has_departed() {
+            front.forget(key, &Unguarded);
         }
     }
 }

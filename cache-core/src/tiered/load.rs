@@ -9,8 +9,9 @@ use std::{
 use super::{
     Handle, LoadError,
     flight::{Boarding, FlightKey, Outcome},
+    ticket::Ticket,
 };
-use crate::{Guard, Key, Value};
+use crate::{Key, Value};
 
 impl<T: Send + Sync + 'static> Handle<T> {
     /// The value under `key`, or else what `load` returns, which is stored.
@@ -95,7 +96,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
                     }
                     let outcome = load();
                     if let Ok(value) = &outcome
-                        && leader.ticket.claim()
+                        && leader.claim()
                     {
                         self.keep(&key, value.clone(), &leader.ticket);
                     }
@@ -123,12 +124,12 @@ impl<T: Send + Sync + 'static> Handle<T> {
     }
 
     /// Stores a loaded value. A failure is counted and told, not returned: the caller has its value.
-    fn keep(&self, key: &Key<'_>, value: Arc<T>, guard: &dyn Guard) {
+    fn keep(&self, key: &Key<'_>, value: Arc<T>, ticket: &Ticket<'_>) {
         if self.inner.check_open().is_err() {
             return;
         }
         match self.pack(value, self.space.category.route().default_ttl()) {
-            Ok(parcel) => drop(self.store(key, &parcel, guard)),
+            Ok(parcel) => drop(self.store(key, &parcel, ticket)),
             Err(error) => self.space.home.failed(&error, key),
         }
     }

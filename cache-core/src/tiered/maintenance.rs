@@ -1,6 +1,7 @@
 //! The one background thread of a cache.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
     thread::{self, JoinHandle},
     time::Duration,
@@ -31,8 +32,12 @@ impl Maintenance {
         let thread = thread::Builder::new().name("cache-maintenance".into()).spawn(move || {
             while stopping.sleep(interval) {
                 let Some(cache) = cache.upgrade() else { return };
-                // Failures are counted, told, and come back from `flush`.
-                let _ = cache.maintain();
+                // A tier drops what has expired, and a destructor of the user's may panic.
+                match catch_unwind(AssertUnwindSafe(|| cache.maintain())) {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::warn!(%error, "maintenance failed"),
+                    Err(_) => tracing::warn!("maintenance panicked; it goes on at the next interval"),
+                }
             }
         });
         if let Err(error) = &thread {

@@ -11,6 +11,7 @@ use std::{
 
 use parking_lot::Mutex;
 
+use super::ticket::{Place, Ticket, Tickets};
 use crate::{
     Category, Entry, Error, ErrorKind, Fingerprint, Guard, Key, Level, Result, Tier, Touch,
     stats::{CategoryStats, Counters, Event, Reads},
@@ -83,10 +84,10 @@ impl Space {
     }
 
     /// Removes from both tiers. An error leaves what the failing tier holds, but never a front copy.
-    pub(super) fn remove(&self, key: &Key<'_>, guard: &dyn Guard) -> Result<()> {
-        let outcome = self.home.remove(key, guard);
+    pub(super) fn remove(&self, key: &Key<'_>, ticket: &Ticket<'_>) -> Result<()> {
+        let outcome = self.home.remove(key, &ticket.at(Place::Home));
         if let Some(front) = &self.front {
-            front.forget(key, guard);
+            front.forget(key, &ticket.at(Place::Front));
         }
         outcome
     }
@@ -120,7 +121,7 @@ impl Space {
     }
 
     /// An entry left a tier by itself.
-    pub(super) fn departed(&self, tier: &str, event: Event, touch: Touch) {
+    pub(super) fn departed(&self, tier: &str, event: Event, touch: Touch, tickets: &Tickets) {
         if let Some(seat) = self.seats().find(|seat| seat.tier.name() == tier) {
             seat.counters.count(event);
         }
@@ -137,6 +138,8 @@ impl Space {
                 }
             }
         } else if let Ok(key) = self.key(&touch.key) {
+            // In this order: who is about to leave a copy in front takes it back, or it goes here.
+            tickets.depart(&key);
             front.forget(&key, &crate::Unguarded);
         }
     }

@@ -2,8 +2,10 @@
 //!
 //! No lock is held while a tier is called or a loader runs, so operations on one key overlap. A *write*
 //! takes a ticket with a new number before its first tier call. A tier asks the ticket, under its own
-//! lock, whether it still has the key's latest number, and otherwise leaves its entry as it is: so the
-//! write with the latest number wins in every tier, in whatever order the calls arrive.
+//! lock, whether a write with a later number has come through there, and then leaves its entry as it is:
+//! so the write with the latest number wins in every tier, in whatever order the calls arrive. That a
+//! later one has only begun is no reason to stand back: it may fail, and until it is through, who made
+//! the earlier one would read what was there before both.
 //!
 //! A read that may copy what it finds into memory, and a load, take a ticket that *watches*: it has no
 //! number of its own and holds as long as no write began after it. What a write has begun before and
@@ -27,6 +29,13 @@ use parking_lot::Mutex;
 
 use crate::{Guard, Key};
 
+/// The two tiers of a category.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    Home,
+    Front,
+}
+
 const SHARDS: usize = 16;
 
 /// The operations under way.
@@ -45,6 +54,10 @@ struct Record {
     ended: u64,
     writers: u32,
     holders: u32,
+    /// The number of the last write that came through, by place.
+    through: [u64; 2],
+    /// How often the entry has left the home tier by itself.
+    departures: u64,
 }
 
 /// The place of one operation among those on its key.
@@ -63,8 +76,9 @@ pub(super) struct Stamp {
     epoch: u64,
     latest: u64,
     ended: u64,
-    /// No write was under way, except the ticket's own.
-    quiet: bool,
+    departures: u64,
+    /// No write was under way.
+    alone: bool,
 }
 
 impl Tickets {
@@ -76,6 +90,13 @@ impl Tickets {
     /// A read or load: superseded by every write that is under way or to come.
     pub(super) fn watch<'a>(&'a self, key: &Key<'_>, epochs: &'a AtomicU64) -> Ticket<'a> {
         self.take(key, epochs, false)
+    }
+
+    /// The home tier has let go of the key by itself: what is under way must not leave a copy in front.
+    pub(super) fn depart(&self, key: &Key<'_>) {
+        if let Some(record) = self.shard(key.hash()).lock().get_mut(&key.hash()) {
+            record.departures += 1;
+        }
     }
 
     /// Whether no write of the key began or ended since the stamp was made, as long as its ticket lives.
@@ -93,12 +114,13 @@ impl Tickets {
         let mut shard = self.shard(hash).lock();
         let record = shard.entry(hash).or_default();
         record.holders += 1;
+        let alone = record.writers == 0;
         if writes {
             record.latest += 1;
             record.writers += 1;
         }
-        let quiet = writes || record.writers == 0;
-        let stamp = Stamp { hash, epoch, latest: record.latest, ended: record.ended, quiet };
+        let &mut Record { latest, ended, departures, .. } = record;
+        let stamp = Stamp { hash, epoch, latest, ended, departures, alone };
         Ticket { tickets: self, epochs, stamp, writes }
     }
 
@@ -113,11 +135,35 @@ impl Ticket<'_> {
         self.stamp
     }
 
+    /// The guard of a call to the tier there.
+    pub(super) fn at(&self, place: Place) -> Pass<'_> {
+        Pass { ticket: self, place }
+    }
+
+    /// Whether the home tier has let go of the key since the ticket was taken.
+    pub(super) fn has_departed(&self) -> bool {
+        let Stamp { hash, departures, .. } = self.stamp;
+        self.tickets.shard(hash).lock().get(&hash).is_none_or(|record| record.departures != departures)
+    }
+
+    /// Whether the home tier was told that this write holds, so that one that was under way before it
+    /// and comes later stands back.
+    pub(super) fn has_superseded(&self) -> bool {
+        let Stamp { hash, latest, alone, .. } = self.stamp;
+        !alone
+            && self
+                .tickets
+                .shard(hash)
+                .lock()
+                .get(&hash)
+                .is_some_and(|record| record.through[Place::Home as usize] == latest)
+    }
+
     /// Makes a watch a write, if it still holds.
     pub(super) fn claim(&mut self) -> bool {
         let mut shard = self.tickets.shard(self.stamp.hash).lock();
         let Some(record) = shard.get_mut(&self.stamp.hash) else { return false };
-        let holds = self.stamp.quiet
+        let holds = self.stamp.alone
             && self.stamp.latest == record.latest
             && self.stamp.epoch == self.epochs.load(SeqCst);
         if holds {
@@ -130,12 +176,30 @@ impl Ticket<'_> {
     }
 }
 
-impl Guard for Ticket<'_> {
+/// A ticket as the guard of a call to one tier.
+#[derive(Debug)]
+pub(super) struct Pass<'a> {
+    ticket: &'a Ticket<'a>,
+    place: Place,
+}
+
+impl Guard for Pass<'_> {
     fn holds(&self) -> bool {
-        let Stamp { hash, epoch, latest, quiet, .. } = self.stamp;
-        quiet
-            && epoch == self.epochs.load(SeqCst)
-            && self.tickets.shard(hash).lock().get(&hash).is_some_and(|record| record.latest == latest)
+        let Ticket { tickets, epochs, stamp, writes } = self.ticket;
+        if stamp.epoch != epochs.load(SeqCst) {
+            return false;
+        }
+        let mut shard = tickets.shard(stamp.hash).lock();
+        let Some(record) = shard.get_mut(&stamp.hash) else { return false };
+        if !writes {
+            return stamp.alone && record.latest == stamp.latest;
+        }
+        let through = &mut record.through[self.place as usize];
+        let holds = *through <= stamp.latest;
+        if holds {
+            *through = stamp.latest;
+        }
+        holds
     }
 }
 
@@ -188,16 +252,21 @@ mod tests {
         tickets.shards.iter().all(|shard| shard.lock().is_empty())
     }
 
+    fn holds(ticket: &Ticket<'_>) -> bool {
+        ticket.at(Place::Home).holds()
+    }
+
     #[test]
     fn latest_write_holds() {
         let (tickets, epoch, category) = (Tickets::default(), AtomicU64::new(0), category());
         let key = Key::new(&category, "k").unwrap();
         let first = tickets.write(&key, &epoch);
-        assert!(first.holds());
         let second = tickets.write(&key, &epoch);
-        assert!(!first.holds() && second.holds());
+        assert!(holds(&first), "the second one has only begun");
+        assert!(holds(&second) && holds(&second) && !holds(&first));
+        assert!(first.at(Place::Front).holds(), "another tier");
         drop(second);
-        assert!(!first.holds(), "a write that ended still came later");
+        assert!(!holds(&first), "a write that ended still came later");
         drop(first);
         assert!(is_empty(&tickets));
     }
@@ -207,13 +276,13 @@ mod tests {
         let (tickets, epoch, category) = (Tickets::default(), AtomicU64::new(0), category());
         let key = Key::new(&category, "k").unwrap();
         let (mut one, mut two) = (tickets.watch(&key, &epoch), tickets.watch(&key, &epoch));
-        assert!(one.holds() && two.holds());
+        assert!(holds(&one) && holds(&two));
         assert!(one.claim(), "the first load to end stores its value");
-        assert!(!two.claim() && !two.holds());
+        assert!(!two.claim() && !holds(&two));
         drop((one, two));
         let mut watch = tickets.watch(&key, &epoch);
         drop(tickets.write(&key, &epoch));
-        assert!(!watch.holds() && !watch.claim());
+        assert!(!holds(&watch) && !watch.claim());
     }
 
     #[test]
@@ -223,7 +292,7 @@ mod tests {
         let write = tickets.write(&key, &epoch);
         let mut watch = tickets.watch(&key, &epoch);
         drop(write);
-        assert!(!watch.holds() && !watch.claim());
+        assert!(!holds(&watch) && !watch.claim());
         drop(watch);
         assert!(is_empty(&tickets));
     }
@@ -249,7 +318,7 @@ mod tests {
         let write = tickets.write(&Key::new(&category, "a").unwrap(), &epoch);
         let mut watch = tickets.watch(&Key::new(&category, "b").unwrap(), &epoch);
         epoch.fetch_add(1, SeqCst);
-        assert!(!write.holds() && !watch.holds() && !watch.claim());
+        assert!(!holds(&write) && !holds(&watch) && !watch.claim());
     }
 
     #[test]
@@ -257,6 +326,6 @@ mod tests {
         let (tickets, epoch, category) = (Tickets::default(), AtomicU64::new(0), category());
         let watch = tickets.watch(&Key::new(&category, "a").unwrap(), &epoch);
         let _write = tickets.write(&Key::new(&category, "b").unwrap(), &epoch);
-        assert!(watch.holds());
+        assert!(holds(&watch));
     }
 }

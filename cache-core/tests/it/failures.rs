@@ -120,3 +120,65 @@ fn maintenance_thread_runs_and_ends_with_the_last_handle() {
     // Joined: the thread no longer holds the tier for a moment now and then.
     assert_eq!(Arc::strong_count(&home), 1);
 }
+
+/// Writes that are not flushed are lost, as in a process that ends.
+#[test]
+fn dropping_the_last_handle_ends_the_cache_even_while_maintenance_runs() {
+    let clock = ManualClock::new();
+    let home = Home::new(clock.clone());
+    let cache = TieredCache::builder()
+        .tier(Level::L2, home.clone())
+        .clock(clock)
+        .cleanup_interval(Duration::from_millis(1))
+        .build()
+        .unwrap();
+    let (begun, has_begun) = std::sync::mpsc::channel();
+    home.on_maintain(move || {
+        begun.send(()).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    });
+    has_begun.recv().unwrap();
+    drop(cache);
+    assert!(home.closed.load(SeqCst), "the drop came back before the cache was closed");
+}
+
+#[test]
+fn maintenance_goes_on_after_a_panic() {
+    let clock = ManualClock::new();
+    let home = Home::new(clock.clone());
+    let _cache = TieredCache::builder()
+        .tier(Level::L2, home.clone())
+        .clock(clock)
+        .cleanup_interval(Duration::from_millis(1))
+        .build()
+        .unwrap();
+    home.on_maintain(|| panic!("as the destructor of an expired value may"));
+    let (again, was_again) = std::sync::mpsc::channel();
+    std::thread::sleep(Duration::from_millis(30));
+    home.on_maintain(move || again.send(()).unwrap());
+    was_again.recv_timeout(Duration::from_secs(10)).unwrap();
+}
+
+#[test]
+fn two_tiers_of_one_name_are_refused() {
+    let clock = ManualClock::new();
+    let tier = || Arc::new(MapTier::new(clock.clone()));
+    let twins = TieredCache::builder().tier(Level::L1, tier()).tier(Level::L2, tier()).build();
+    assert!(twins.unwrap_err().to_string().contains("one name"));
+}
+
+#[test]
+fn what_stays_in_memory_need_not_be_encodable() {
+    #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+    struct Sparse {
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        note: Option<u8>,
+        #[serde(flatten)]
+        rest: std::collections::BTreeMap<String, u32>,
+    }
+    let Bench { cache, .. } = bench();
+    let values = cache.category::<Sparse>("mem").unwrap();
+    let value = Arc::new(Sparse { note: None, rest: [("a".to_owned(), 1)].into() });
+    values.insert("k", value.clone()).unwrap();
+    assert_eq!(values.get("k"), Some(value));
+}

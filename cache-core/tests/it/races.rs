@@ -203,3 +203,103 @@ fn entry_of_the_future_is_not_copied_to_the_front() {
     assert_eq!(numbers.get("k"), None);
     drop(Arc::clone(&bench.home));
 }
+
+/// A category whose budget refuses `LARGE`.
+const LARGE: usize = 10_000;
+
+fn bounded(bench: &Bench) -> Handle<Vec<u8>> {
+    bench.cache.define("bounded", cache_core::Route::sqlite().budget(1_000)).unwrap()
+}
+
+#[test]
+fn removal_overtaken_by_an_insert_that_is_refused_still_removes() {
+    let bench = bench();
+    let blobs = bounded(&bench);
+    blobs.insert("k", vec![1]).unwrap();
+    let later = blobs.clone();
+    bench.home.on_remove(move || assert!(later.insert("k", vec![0; LARGE]).is_err()));
+    blobs.remove("k").unwrap();
+    assert_eq!(blobs.get("k"), None);
+}
+
+#[test]
+fn insert_overtaken_by_one_that_is_refused_does_not_leave_the_value_before_both() {
+    let bench = bench();
+    let blobs = bounded(&bench);
+    blobs.insert("k", vec![1]).unwrap();
+    let later = blobs.clone();
+    bench.home.on_put(move || assert!(later.insert("k", vec![0; LARGE]).is_err()));
+    blobs.insert("k", vec![2]).unwrap();
+    assert_ne!(blobs.get("k").as_deref(), Some(&vec![1]));
+}
+
+#[test]
+fn finished_insert_is_seen_while_a_later_one_is_under_way() {
+    let bench = bench();
+    let numbers = handle(&bench);
+    numbers.insert("k", 1).unwrap();
+    let (earlier, later) = (numbers.clone(), numbers.clone());
+    let home = bench.home.clone();
+    // The one with the number 2 is held up before it takes its ticket's place in the home tier; the one
+    // with the number 3 begins meanwhile and is held up too; 2 goes on and ends.
+    let (begun, has_begun) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        bench.home.on_put(move || {
+            home.on_put(move || {
+                begun.send(()).unwrap();
+                may_go_on.recv().unwrap();
+            });
+            thread::spawn(move || later.insert("k", 3).unwrap());
+            has_begun.recv().unwrap();
+        });
+        let _ = scope;
+        earlier.insert("k", 2).unwrap();
+        let seen = earlier.get("k").map(|value| *value);
+        go_on.send(()).unwrap();
+        assert_eq!(seen, Some(2), "read after the insert by the one who inserted");
+    });
+}
+
+#[test]
+fn entry_evicted_at_home_while_it_is_read_is_not_kept_in_front() {
+    let bench = bench();
+    let numbers = handle(&bench);
+    numbers.insert("k", 1).unwrap();
+    bench.memory.forget_all();
+    let home = bench.home.clone();
+    bench.home.on_get(move || evict(&home, "k"));
+    assert_eq!(numbers.get("k").as_deref(), Some(&1), "read before the eviction");
+    assert_eq!(numbers.get("k"), None, "the copy outlives its home");
+}
+
+#[test]
+fn insert_overtaken_by_one_that_fails_on_its_way_leaves_both_tiers_alike() {
+    let bench = bench();
+    let numbers = handle(&bench);
+    numbers.insert("k", 1).unwrap();
+    let (later, home) = (numbers.clone(), bench.home.clone());
+    bench.home.on_put(move || {
+        home.fails_late.store(true, std::sync::atomic::Ordering::SeqCst);
+        later.insert("k", 3).unwrap_err();
+    });
+    numbers.insert("k", 2).unwrap();
+    let seen = numbers.get("k").as_deref().copied();
+    assert_ne!(seen, Some(1));
+    assert_eq!(seen, at_home(&bench, "k"));
+}
+
+/// As the home tier does when it makes room.
+fn evict(home: &crate::support::Home, key: &str) {
+    let category = cache_core::Category::new(1, "db", cache_core::Route::sqlite()).unwrap();
+    let key = Key::new(&category, key).unwrap();
+    let before = cache_core::Tier::remove(home, &key, &cache_core::Unguarded);
+    before.unwrap();
+    let observer = home.observer.lock().unwrap().clone().unwrap();
+    observer.departed(cache_core::Departure {
+        tier: "home",
+        category: "db",
+        cause: cache_core::Cause::Evicted,
+        last_touch: cache_core::Touch { key: key.as_str().into(), hits: 0, last: 0 },
+    });
+}

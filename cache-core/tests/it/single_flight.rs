@@ -221,3 +221,18 @@ fn key_too_long_to_store_is_loaded_each_time() {
     }
     assert!(texts.get_or_load(&key, || Err::<String, _>(NoSuchWeek(1))).is_err());
 }
+
+#[test]
+fn value_is_not_loaded_again_while_it_is_stored() {
+    let bench = bench();
+    let numbers = bench.cache.category::<usize>("db").unwrap();
+    let loads = Arc::new(AtomicUsize::new(0));
+    let (late, count) = (numbers.clone(), loads.clone());
+    let load = |count: Arc<AtomicUsize>| move || Ok::<_, NoSuchWeek>(count.fetch_add(1, SeqCst));
+    bench.home.on_put(move || {
+        thread::spawn(move || late.get_or_load("k", load(count)).unwrap());
+        dawdle();
+    });
+    assert_eq!(*numbers.get_or_load("k", load(loads.clone())).unwrap(), 0);
+    assert_eq!(loads.load(SeqCst), 1);
+}

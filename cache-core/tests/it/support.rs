@@ -20,6 +20,9 @@ pub(crate) struct Home {
     pub(crate) gets: AtomicUsize,
     pub(crate) touches: Mutex<Vec<Touch>>,
     pub(crate) observer: Mutex<Option<Arc<dyn Observer>>>,
+    pub(crate) closed: AtomicBool,
+    /// The next put fails after it was told that it holds.
+    pub(crate) fails_late: AtomicBool,
     hooks: Hooks,
 }
 
@@ -30,6 +33,7 @@ struct Hooks {
     put: Mutex<Option<Hook>>,
     remove: Mutex<Option<Hook>>,
     clear: Mutex<Option<Hook>>,
+    maintain: Mutex<Option<Hook>>,
 }
 
 type Hook = Box<dyn FnOnce() + Send>;
@@ -55,6 +59,8 @@ impl Home {
             gets: AtomicUsize::new(0),
             touches: Mutex::default(),
             observer: Mutex::default(),
+            closed: AtomicBool::new(false),
+            fails_late: AtomicBool::new(false),
             hooks: Hooks::default(),
         })
     }
@@ -73,6 +79,10 @@ impl Home {
 
     pub(crate) fn on_clear(&self, hook: impl FnOnce() + Send + 'static) {
         *self.hooks.clear.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    pub(crate) fn on_maintain(&self, hook: impl FnOnce() + Send + 'static) {
+        *self.hooks.maintain.lock().unwrap() = Some(Box::new(hook));
     }
 
     fn check(&self) -> Result<()> {
@@ -99,6 +109,10 @@ impl Tier for Home {
     fn put(&self, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<()> {
         self.check()?;
         run(&self.hooks.put);
+        if self.fails_late.swap(false, SeqCst) {
+            guard.holds();
+            return Err(Error::new(ErrorKind::Storage("the disk is on fire".into())));
+        }
         let bytes = Value::Bytes(entry.value.to_bytes()?);
         self.map.put(key, &Entry { value: bytes, ..entry.clone() }, guard)
     }
@@ -131,8 +145,18 @@ impl Tier for Home {
         *self.observer.lock().unwrap() = Some(observer);
     }
 
+    fn maintain(&self) -> Result<()> {
+        run(&self.hooks.maintain);
+        self.check()
+    }
+
     fn flush(&self) -> Result<()> {
         self.check()
+    }
+
+    fn close(&self) -> Result<()> {
+        self.closed.store(true, SeqCst);
+        self.flush()
     }
 }
 

@@ -139,3 +139,45 @@ fn unusable_options_are_refused() {
     }
     assert!(MemoryTier::builder().max_entries(0).build().is_err());
 }
+
+#[test]
+fn copies_beyond_their_share_make_room_for_entries_at_home() {
+    let bench = bench();
+    for i in 0..2 {
+        bench.put(&bench.home, &format!("k{i}"));
+    }
+    for i in 0..8 {
+        bench.put(&bench.copies, &format!("k{i}"));
+    }
+    assert_eq!(bench.entries(), (2, 8));
+    bench.put(&bench.home, "k2");
+    assert_eq!(bench.entries(), (3, 7), "a copy exists elsewhere");
+}
+
+/// A value whose destructor uses the tier.
+struct Meddler(std::sync::Weak<MemoryTier>);
+
+impl Drop for Meddler {
+    fn drop(&mut self) {
+        let Some(tier) = self.0.upgrade() else { return };
+        let new = Category::new(7, "new", Route::memory()).unwrap();
+        let _ = tier.usage(&new);
+    }
+}
+
+#[test]
+fn destructor_may_use_the_tier_while_it_closes() {
+    let (ended, has_ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let tier = Arc::new(MemoryTier::new());
+        let category = Category::new(0, "c", Route::memory()).unwrap();
+        let value = cache_core::Live::new(Arc::new(Meddler(Arc::downgrade(&tier))), |_| Ok(Bytes::new()));
+        let mut entry = Entry::from_bytes(Bytes::new(), 0);
+        entry.value = cache_core::Value::Live(value);
+        tier.put(&Key::new(&category, "k").unwrap(), &entry, &Unguarded).unwrap();
+        drop(entry);
+        tier.close().unwrap();
+        ended.send(()).unwrap();
+    });
+    has_ended.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
+}
