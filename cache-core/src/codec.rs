@@ -7,9 +7,10 @@
 //!   and primitives, all the way down) and of its category's version;
 //! - a value with a field that `skip_serializing_if` leaves out is refused, each time: what is left is
 //!   too short for its type, or worse, just as long as another value;
-//! - the first value that a codec encodes is decoded and encoded again and has to come out the same,
-//!   which finds attributes such as `untagged` and hand-written implementations that do not agree with
-//!   each other.
+//! - the first value that a codec encodes is decoded and encoded again and has to come out the same, and
+//!   so is the first value with each variant of an enum. This finds attributes such as `untagged`, variants
+//!   behind a skipped one (which serde numbers differently when it writes and when it reads), and
+//!   hand-written implementations that do not agree with each other.
 //!
 //! Bytes left over after decoding are an error.
 
@@ -18,13 +19,15 @@ mod shape;
 
 use std::{
     any::{Any, type_name},
+    collections::HashSet,
     fmt,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use bytes::Bytes;
+use parking_lot::RwLock;
 use serde::{Serialize, de::DeserializeOwned};
 
+use self::measure::{Measure, Variant};
 use crate::{EncodeFn, Error, ErrorKind, Fingerprint, Result};
 
 /// Turns values of one type into bytes and back.
@@ -42,12 +45,16 @@ use crate::{EncodeFn, Error, ErrorKind, Fingerprint, Result};
 /// ```
 pub struct Codec<T> {
     fingerprint: Fingerprint,
-    encode: fn(&T) -> Result<Bytes>,
+    encode: fn(&T) -> Result<Encoded>,
     encode_live: EncodeFn,
     decode: fn(&Bytes) -> Result<T>,
     size: fn(&T) -> Result<u64>,
-    proven: AtomicBool,
+    /// The variants that have come back from their own bytes; `None` before the first value has.
+    proven: RwLock<Option<HashSet<Variant>>>,
 }
+
+/// The bytes of a value, and the variants that occur in it.
+type Encoded = (Bytes, Vec<Variant>);
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Codec<T> {
     /// The codec of a category with this explicit version, if it has one.
@@ -66,7 +73,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Codec<T> {
                 );
             }
         };
-        Ok(Self { fingerprint, size: measure::encoded_len::<T>, ..Self::untraced() })
+        Ok(Self { fingerprint, size: |value| Ok(measure::strictly(value)?.len), ..Self::untraced() })
     }
 
     /// A codec for values that never leave the process: with the fingerprint of plain bytes. They are
@@ -75,10 +82,10 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Codec<T> {
         Self {
             fingerprint: Fingerprint::BYTES,
             encode: encode::<T>,
-            encode_live: |value| encode::<T>(known(value)?),
+            encode_live: |value| Ok(encode::<T>(known(value)?)?.0),
             decode: decode::<T>,
             size: measure::weight::<T>,
-            proven: AtomicBool::new(false),
+            proven: RwLock::new(None),
         }
     }
 }
@@ -88,11 +95,11 @@ impl Codec<Bytes> {
     pub fn bytes(version: Option<u32>) -> Self {
         Self {
             fingerprint: version.map_or(Fingerprint::BYTES, |version| shape::fingerprint(b"bytes", version)),
-            encode: |bytes| Ok(bytes.clone()),
+            encode: |bytes| Ok((bytes.clone(), Vec::new())),
             encode_live: |value| Ok(known::<Bytes>(value)?.clone()),
             decode: |bytes| Ok(bytes.clone()),
             size: |bytes| Ok(bytes.len() as u64),
-            proven: AtomicBool::new(true),
+            proven: RwLock::new(Some(HashSet::new())),
         }
     }
 }
@@ -109,10 +116,11 @@ impl<T> Codec<T> {
     /// # Errors
     /// [`ErrorKind::Unencodable`]: the value would not come back as it is.
     pub fn encode(&self, value: &T) -> Result<Bytes> {
-        let bytes = (self.encode)(value)?;
-        if !self.proven.load(Relaxed) {
+        let (bytes, variants) = (self.encode)(value)?;
+        let is_proven = |proven: &HashSet<_>| variants.iter().all(|variant| proven.contains(variant));
+        if !self.proven.read().as_ref().is_some_and(is_proven) {
             self.prove(&bytes)?;
-            self.proven.store(true, Relaxed);
+            self.proven.write().get_or_insert_default().extend(variants);
         }
         Ok(bytes)
     }
@@ -148,7 +156,7 @@ impl<T> Codec<T> {
             .caused_by(error)
         })?;
         // A HashMap comes back in another order: the same bytes, elsewhere.
-        let again = (self.encode)(&back)?;
+        let (again, _) = (self.encode)(&back)?;
         if again != bytes && histogram(&again) != histogram(bytes) {
             return Err(refused("it comes back from its own bytes as another value".into()));
         }
@@ -165,11 +173,13 @@ impl<T> fmt::Debug for Codec<T> {
     }
 }
 
-fn encode<T: Serialize>(value: &T) -> Result<Bytes> {
-    let len = usize::try_from(measure::encoded_len(value)?).unwrap_or(0);
-    postcard::to_extend(value, Vec::with_capacity(len))
-        .map(Bytes::from)
-        .map_err(|error| ErrorKind::Unencodable(error.to_string()).into())
+fn encode<T: Serialize>(value: &T) -> Result<Encoded> {
+    let Measure { len, variants, .. } = measure::strictly(value)?;
+    let buffer = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
+    match postcard::to_extend(value, buffer) {
+        Ok(bytes) => Ok((bytes.into(), variants)),
+        Err(error) => Err(ErrorKind::Unencodable(error.to_string()).into()),
+    }
 }
 
 fn decode<T: DeserializeOwned>(bytes: &Bytes) -> Result<T> {

@@ -52,13 +52,12 @@ pub trait Tier: Send + Sync + fmt::Debug {
     /// The tier cannot be read.
     fn scan(&self, category: &Arc<Category>, visit: &mut dyn FnMut(EntryInfo)) -> Result<()>;
 
-    /// Whether there is an entry under `key` that [`get`](Self::get) would return; does not count as
-    /// use of it.
+    /// What [`get`](Self::get) would return, without counting as use of it.
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    fn contains(&self, key: &Key<'_>) -> Result<bool> {
-        Ok(self.get(key)?.is_some())
+    fn peek(&self, key: &Key<'_>) -> Result<Option<Entry>> {
+        self.get(key)
     }
 
     /// [`get`](Self::get) for several keys, results in their order.

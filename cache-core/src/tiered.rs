@@ -117,12 +117,8 @@ impl TieredCache {
         T: Serialize + DeserializeOwned + Send + Sync + 'static,
     {
         let space = self.0.space(name)?;
-        let codec = match space.home.level {
-            Level::L1 => Codec::untraced(),
-            _ => Codec::postcard(space.category.route().explicit_version())
-                .map_err(|error| error.about(format_args!("category {name:?}")))?,
-        };
-        Handle::new(self.0.clone(), space, codec)
+        let codec = space.codec(|| postcard(name, space.home.level, space.category.route()))?;
+        Ok(Handle::new(self.0.clone(), space, codec))
     }
 
     /// The category `name` with plain bytes, stored as they are.
@@ -131,8 +127,8 @@ impl TieredCache {
     /// [`ErrorKind::UnknownCategory`]; [`ErrorKind::WrongType`] if the category is open with another type.
     pub fn bytes(&self, name: &str) -> Result<Handle<Bytes>> {
         let space = self.0.space(name)?;
-        let codec = Codec::bytes(space.category.route().explicit_version());
-        Handle::new(self.0.clone(), space, codec)
+        let codec = space.codec(|| Ok(Codec::bytes(space.category.route().explicit_version())))?;
+        Ok(Handle::new(self.0.clone(), space, codec))
     }
 
     /// A category of one's own. Defined again with the same route, it is the same category.
@@ -144,8 +140,11 @@ impl TieredCache {
     where
         T: Serialize + DeserializeOwned + Send + Sync + 'static,
     {
-        self.0.define(name, route)?;
-        self.category(name)
+        // First: a category must not be there for a type that it cannot hold.
+        let codec = postcard(name, self.0.home_of(route.level()).0, &route)?;
+        let space = self.0.define(name, route)?;
+        let codec = space.codec(|| Ok(codec))?;
+        Ok(Handle::new(self.0.clone(), space, codec))
     }
 
     /// A category of one's own with plain bytes.
@@ -242,6 +241,18 @@ impl TieredCache {
     }
 }
 
+/// The codec of a category that is at home at `level`.
+fn postcard<T>(name: &str, level: Level, route: &Route) -> Result<Codec<T>>
+where
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    match level {
+        Level::L1 => Ok(Codec::untraced()),
+        _ => Codec::postcard(route.explicit_version())
+            .map_err(|error| error.about(format_args!("category {name:?}"))),
+    }
+}
+
 impl Inner {
     fn space(&self, name: &str) -> Result<Arc<Space>> {
         let spaces = self.spaces.read();
@@ -255,13 +266,13 @@ impl Inner {
         self.spaces.read().in_order.clone()
     }
 
-    fn define(&self, name: &str, route: Route) -> Result<()> {
+    fn define(&self, name: &str, route: Route) -> Result<Arc<Space>> {
         let mut spaces = self.spaces.write();
         let home = self.home_of(route.level());
         let route = route.moved_to(home.0);
         if let Some(space) = spaces.by_name.get(name) {
             if *space.category.route() == route {
-                return Ok(());
+                return Ok(space.clone());
             }
             let why = "the category is there already, with another route".into();
             return Err(Error::new(ErrorKind::InvalidRoute(why)).about(format_args!("category {name:?}")));
@@ -275,8 +286,8 @@ impl Inner {
         let category = Category::new(index, name, route)?;
         let space = Arc::new(Space::new(category, front, Seat::new(home.0, home.1.clone())));
         spaces.by_name.insert(name.into(), space.clone());
-        spaces.in_order.push(space);
-        Ok(())
+        spaces.in_order.push(space.clone());
+        Ok(space)
     }
 
     /// The tier at `level`, or else the nearest one before it, or else the first.

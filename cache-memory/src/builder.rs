@@ -3,7 +3,6 @@
 use std::{fmt, hash::Hash, sync::Arc, time::Duration};
 
 use cache_core::{Clock, ErrorKind, Result, Ttl, default_clock};
-use hashlink::DefaultHashBuilder;
 
 use crate::{
     MemoryCache, RemovalCause,
@@ -115,8 +114,7 @@ impl<K: Hash + Eq, V: Clone> Builder<K, V> {
 
     pub(crate) fn build_unchecked(self) -> MemoryCache<K, V> {
         let unbounded = Quota::new(u64::MAX, u64::MAX);
-        let store =
-            Store::new(self.bounds.shards(), DefaultHashBuilder::default(), self.bounds.quota(), unbounded);
+        let store = Store::new(self.bounds.shards(), self.bounds.quota(), unbounded);
         let group = Group { index: 0, name: "".into(), quota: Quota::new(u64::MAX, u64::MAX), front: false };
         MemoryCache::new(store, group, self.clock, self.options)
     }

@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     fmt,
-    hash::Hash,
+    hash::{BuildHasher, Hash},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -37,7 +37,8 @@ use crate::{
 /// # Ok::<(), cache_memory::Error>(())
 /// ```
 pub struct MemoryCache<K, V> {
-    store: Store<K, V, DefaultHashBuilder>,
+    store: Store<K, V>,
+    hasher: DefaultHashBuilder,
     group: Arc<Group>,
     gates: Gates,
     clock: Arc<dyn Clock>,
@@ -83,13 +84,14 @@ where
     }
 
     pub(crate) fn new(
-        store: Store<K, V, DefaultHashBuilder>,
+        store: Store<K, V>,
         group: Group,
         clock: Arc<dyn Clock>,
         options: Options<K, V>,
     ) -> Self {
         Self {
             store,
+            hasher: DefaultHashBuilder::default(),
             group: Arc::new(group),
             gates: Gates::default(),
             clock,
@@ -104,10 +106,8 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let (value, expired) = self.store.get(0, self.store.hash(key), key, self.clock.now());
-        if let Some(expired) = expired {
-            self.told([expired]);
-        }
+        let (value, expired) = self.store.get(0, self.hasher.hash_one(key), key, self.clock.now());
+        self.told(expired);
         value
     }
 
@@ -116,7 +116,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        self.store.peek(0, self.store.hash(key), key, self.clock.now(), |_| ()).is_some()
+        self.peek(self.hasher.hash_one(key), key).is_some()
     }
 
     /// Stores a value in place of what was under its key, for as long as the cache's ttl says.
@@ -134,7 +134,7 @@ where
     pub fn insert_with_ttl(&self, key: K, value: V, ttl: impl Into<Ttl>) -> Result<()> {
         let weight = self.options.weigher.as_ref().map_or(0, |weigher| weigher(&key, &value));
         let slot = Slot::new(value, weight, ttl.into(), self.clock.now());
-        match self.store.insert(&self.group, self.store.hash(&key), key, slot, &Unguarded) {
+        match self.store.insert(&self.group, self.hasher.hash_one(&key), key, slot, &Unguarded) {
             Ok(gone) => {
                 self.counts.insertions.fetch_add(1, Relaxed);
                 self.told(gone);
@@ -164,11 +164,11 @@ where
         if let Some(value) = self.get(&key) {
             return Ok(value);
         }
-        let hash = self.store.hash(&key);
+        let hash = self.hasher.hash_one(&key);
         loop {
             let entrance = self.gates.enter(hash);
             // Stored since the first look? One call is one read, so this look does not count.
-            if let Some(value) = self.store.peek(0, hash, &key, self.clock.now(), V::clone) {
+            if let Some(value) = self.peek(hash, &key) {
                 return Ok(value);
             }
             let pass = match entrance {
@@ -189,7 +189,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let gone = self.store.remove(0, self.store.hash(key), key, &Unguarded)?;
+        let gone = self.store.remove(0, self.hasher.hash_one(key), key, &Unguarded)?;
         let value = gone.slot.is_live(self.clock.now()).then(|| gone.slot.value.clone());
         self.told([gone]);
         value
@@ -236,6 +236,15 @@ where
             entries: self.store.total().entries(),
             bytes: self.store.total().bytes(),
         }
+    }
+
+    fn peek<Q>(&self, hash: u64, key: &Q) -> Option<V>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        let (value, expired) = self.store.peek(0, hash, key, self.clock.now());
+        self.told(expired);
+        value
     }
 
     /// Counts what left and tells the listeners. No lock is held here, nor when it is dropped after.

@@ -1,5 +1,6 @@
 //! Which entry goes first when room is needed.
 
+mod hashed;
 mod lru;
 
 use equivalent::Equivalent;
@@ -22,7 +23,7 @@ pub(crate) trait Policy<K, V> {
     where
         Q: Equivalent<K> + ?Sized;
 
-    /// Adds an entry under a key that is not there.
+    /// Adds an entry under a key that is not there. Runs no code of the key's but `Eq`.
     fn insert(&mut self, hash: u64, key: K, value: V);
 
     /// Takes out the entry under `key`.

@@ -8,10 +8,7 @@
 //! Invariant: one thread holds at most one shard's lock, and under it runs no code of the user's but
 //! `Eq` and `Clone`. What leaves the store is handed out and dropped when no lock is held.
 
-use std::{
-    hash::{BuildHasher, Hash},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use cache_core::{Guard, Time};
 use equivalent::Equivalent;
@@ -25,9 +22,8 @@ use crate::{
 
 /// Entries of several groups under common bounds.
 #[derive(Debug)]
-pub(crate) struct Store<K, V, S> {
-    shards: Box<[Mutex<Shard<K, V, S>>]>,
-    hasher: S,
+pub(crate) struct Store<K, V> {
+    shards: Box<[Mutex<Shard<K, V>>]>,
     total: Quota,
     /// What the groups in front take together, and their share: beyond it they make room among
     /// themselves.
@@ -48,9 +44,9 @@ pub(crate) struct Group {
 /// Aligned so that two locks never share a cache line.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Shard<K, V, S> {
+struct Shard<K, V> {
     /// By index of the group; `None` where nothing was stored yet.
-    lists: Vec<Option<List<K, V, S>>>,
+    lists: Vec<Option<List<K, V>>>,
     /// Counts uses, to tell which of two groups' coldest entries is colder.
     tick: u64,
     hits: u64,
@@ -58,8 +54,8 @@ struct Shard<K, V, S> {
 }
 
 #[derive(Debug)]
-struct List<K, V, S> {
-    policy: Lru<K, Slot<V>, S>,
+struct List<K, V> {
+    policy: Lru<K, Slot<V>>,
     group: Arc<Group>,
 }
 
@@ -100,18 +96,10 @@ enum Scope {
     All,
 }
 
-impl<K, V, S> Store<K, V, S>
-where
-    K: Hash + Eq,
-    S: BuildHasher + Clone,
-{
-    pub(crate) fn new(shards: usize, hasher: S, total: Quota, fronts: Quota) -> Self {
+impl<K: Eq, V> Store<K, V> {
+    pub(crate) fn new(shards: usize, total: Quota, fronts: Quota) -> Self {
         let shard = || Mutex::new(Shard { lists: Vec::new(), tick: 0, hits: 0, misses: 0 });
-        Self { shards: (0..shards.next_power_of_two()).map(|_| shard()).collect(), hasher, total, fronts }
-    }
-
-    pub(crate) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
-        self.hasher.hash_one(key)
+        Self { shards: (0..shards.next_power_of_two()).map(|_| shard()).collect(), total, fronts }
     }
 
     pub(crate) fn total(&self) -> &Quota {
@@ -154,21 +142,24 @@ where
         (None, None)
     }
 
-    /// The value under `key`; counts neither as a read nor as a use.
-    pub(crate) fn peek<Q, R>(
+    /// [`get`](Self::get) that counts neither as a read nor as a use.
+    pub(crate) fn peek<Q>(
         &self,
         group: usize,
         hash: u64,
         key: &Q,
         now: Time,
-        read: impl FnOnce(&V) -> R,
-    ) -> Option<R>
+    ) -> (Option<V>, Option<Gone<K, V>>)
     where
         Q: Equivalent<K> + ?Sized,
+        V: Clone,
     {
         let mut shard = self.shard(hash);
-        let slot = shard.list(group)?.policy.peek(hash, key)?;
-        slot.is_live(now).then(|| read(&slot.value))
+        match shard.list(group).and_then(|list| list.policy.peek(hash, key)) {
+            Some(slot) if slot.is_live(now) => (Some(slot.value.clone()), None),
+            Some(_) => (None, self.take_out(&mut shard, group, hash, key, RemovalCause::Expired)),
+            None => (None, None),
+        }
     }
 
     /// Stores an entry, if the guard holds, and hands out those that had to go.
@@ -200,7 +191,7 @@ where
                 Ok(()) => {
                     shard.tick += 1;
                     slot.tick = shard.tick;
-                    shard.list_of(group, &self.hasher).policy.insert(hash, key, slot);
+                    shard.list_of(group).policy.insert(hash, key, slot);
                     return Ok(gone);
                 }
                 Err(scope) => {
@@ -271,7 +262,7 @@ where
     }
 
     #[inline]
-    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard<K, V, S>> {
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard<K, V>> {
         // Not the bits that the maps in the shards use: the lowest for the place, the top seven as a tag.
         let index = (hash >> 32) as usize & (self.shards.len() - 1);
         self.shards[index].lock()
@@ -303,7 +294,7 @@ where
 
     fn take_out<Q>(
         &self,
-        shard: &mut Shard<K, V, S>,
+        shard: &mut Shard<K, V>,
         group: usize,
         hash: u64,
         key: &Q,
@@ -320,7 +311,7 @@ where
     }
 
     /// Takes out the coldest entry of the shard that is in scope.
-    fn evict(&self, shard: &mut Shard<K, V, S>, scope: Scope) -> Option<Gone<K, V>> {
+    fn evict(&self, shard: &mut Shard<K, V>, scope: Scope) -> Option<Gone<K, V>> {
         let list = shard
             .lists
             .iter_mut()
@@ -364,20 +355,16 @@ where
     }
 }
 
-impl<K, V, S> Shard<K, V, S> {
+impl<K: Eq, V> Shard<K, V> {
     #[inline]
-    fn list(&mut self, group: usize) -> Option<&mut List<K, V, S>> {
+    fn list(&mut self, group: usize) -> Option<&mut List<K, V>> {
         self.lists.get_mut(group)?.as_mut()
     }
 
-    fn list_of(&mut self, group: &Arc<Group>, hasher: &S) -> &mut List<K, V, S>
-    where
-        S: Clone,
-    {
+    fn list_of(&mut self, group: &Arc<Group>) -> &mut List<K, V> {
         if self.lists.len() <= group.index {
             self.lists.resize_with(group.index + 1, || None);
         }
-        self.lists[group.index]
-            .get_or_insert_with(|| List { policy: Lru::new(hasher.clone()), group: group.clone() })
+        self.lists[group.index].get_or_insert_with(|| List { policy: Lru::default(), group: group.clone() })
     }
 }

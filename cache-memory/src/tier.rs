@@ -1,15 +1,11 @@
 //! Memory as a tier of a larger cache.
 
-use std::{
-    hash::{BuildHasher, Hash, Hasher},
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use cache_core::{
     Category, Cause, Clock, Departure, Entry, EntryInfo, Error, ErrorKind, Guard, Key, Level, Observer,
     Result, Tier, Touch, Usage, default_clock,
 };
-use equivalent::Equivalent;
 use parking_lot::RwLock;
 
 use crate::{
@@ -31,7 +27,7 @@ use crate::{
 /// have more than it, so that entries that exist nowhere else keep theirs.
 #[derive(Debug)]
 pub struct MemoryTier {
-    store: Store<Name, Entry, NameHash>,
+    store: Store<Box<str>, Entry>,
     /// By index of the category; `None` where nothing was stored yet.
     groups: RwLock<Vec<Option<Arc<Group>>>>,
     clock: Arc<dyn Clock>,
@@ -70,7 +66,7 @@ impl MemoryTier {
     }
 
     /// Tells the observer of what left by itself. No lock is held here, nor when it is dropped after.
-    fn told(&self, gone: impl IntoIterator<Item = Gone<Name, Entry>>) {
+    fn told(&self, gone: impl IntoIterator<Item = Gone<Box<str>, Entry>>) {
         for Gone { key, slot, cause, group } in gone {
             let cause = match cause {
                 RemovalCause::Evicted => Cause::Evicted,
@@ -78,7 +74,7 @@ impl MemoryTier {
                 RemovalCause::Replaced | RemovalCause::Removed => continue,
             };
             if let Some(observer) = self.observer.get() {
-                let last_touch = Touch { key: key.text.into(), hits: slot.hits, last: slot.last_used() };
+                let last_touch = Touch { key: key.into(), hits: slot.hits, last: slot.last_used() };
                 observer.departed(Departure { tier: self.name(), category: &group.name, cause, last_touch });
             }
         }
@@ -94,9 +90,7 @@ impl Tier for MemoryTier {
     fn get(&self, key: &Key<'_>) -> Result<Option<Entry>> {
         let group = key.category().index() as usize;
         let (entry, expired) = self.store.get(group, key.hash(), key.as_str(), self.clock.now());
-        if let Some(expired) = expired {
-            self.told([expired]);
-        }
+        self.told(expired);
         Ok(entry)
     }
 
@@ -107,8 +101,7 @@ impl Tier for MemoryTier {
         // What was created in the future could not be served, but has to replace what is there.
         let expires_at = if entry.created_at > now.wall { Some(now.wall) } else { entry.expires_at };
         let slot = Slot::until(entry.clone(), weight, expires_at, now);
-        let name = Name { hash: key.hash(), text: key.as_str().into() };
-        match self.store.insert(&self.group(key.category()), key.hash(), name, slot, guard) {
+        match self.store.insert(&self.group(key.category()), key.hash(), key.as_str().into(), slot, guard) {
             Ok(gone) => {
                 self.told(gone);
                 Ok(())
@@ -128,7 +121,7 @@ impl Tier for MemoryTier {
         self.store.for_each(category.index() as usize, |name, slot| {
             if slot.is_live(now) {
                 let entry = &slot.value;
-                let key = name.text.to_string();
+                let key = name.to_string();
                 list.push(EntryInfo::new(
                     key,
                     slot.weight,
@@ -142,9 +135,11 @@ impl Tier for MemoryTier {
         Ok(())
     }
 
-    fn contains(&self, key: &Key<'_>) -> Result<bool> {
+    fn peek(&self, key: &Key<'_>) -> Result<Option<Entry>> {
         let group = key.category().index() as usize;
-        Ok(self.store.peek(group, key.hash(), key.as_str(), self.clock.now(), |_| ()).is_some())
+        let (entry, expired) = self.store.peek(group, key.hash(), key.as_str(), self.clock.now());
+        self.told(expired);
+        Ok(entry)
     }
 
     fn clear(&self, category: &Arc<Category>) -> Result<()> {
@@ -162,7 +157,7 @@ impl Tier for MemoryTier {
         self.store.for_each(category.index() as usize, |name, slot| {
             let hits = std::mem::take(&mut slot.hits);
             if hits > 0 {
-                touches.push(Touch { key: name.text.to_string(), hits, last: slot.last_used() });
+                touches.push(Touch { key: name.to_string(), hits, last: slot.last_used() });
             }
         });
         touches
@@ -256,7 +251,7 @@ impl MemoryTierBuilder {
         let Bounds { max_entries, max_bytes, .. } = self.bounds;
         let fronts = Quota::new(share(max_entries, self.front_share), share(max_bytes, self.front_share));
         MemoryTier {
-            store: Store::new(self.bounds.shards(), NameHash, self.bounds.quota(), fronts),
+            store: Store::new(self.bounds.shards(), self.bounds.quota(), fronts),
             groups: RwLock::default(),
             clock: self.clock,
             observer: OnceLock::new(),
@@ -272,52 +267,4 @@ impl MemoryTierBuilder {
 )]
 fn share(bound: u64, share: f64) -> u64 {
     ((bound as f64 * share) as u64).clamp(1, bound)
-}
-
-/// A key as the tier keeps it: the category is that of its group.
-#[derive(Debug, PartialEq, Eq)]
-struct Name {
-    hash: u64,
-    text: Box<str>,
-}
-
-impl Hash for Name {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
-    }
-}
-
-impl Equivalent<Name> for str {
-    fn equivalent(&self, name: &Name) -> bool {
-        *self == *name.text
-    }
-}
-
-/// Names bring their hash along.
-#[derive(Debug, Clone, Copy)]
-struct NameHash;
-
-#[derive(Debug)]
-struct Brought(u64);
-
-impl BuildHasher for NameHash {
-    type Hasher = Brought;
-
-    fn build_hasher(&self) -> Brought {
-        Brought(0)
-    }
-}
-
-impl Hasher for Brought {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("a name hashes as one u64");
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }

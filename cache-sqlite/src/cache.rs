@@ -73,8 +73,8 @@ impl Tier for SqliteCache {
         self.store.scan(category, visit)
     }
 
-    fn contains(&self, key: &Key<'_>) -> Result<bool> {
-        self.store.contains(key)
+    fn peek(&self, key: &Key<'_>) -> Result<Option<Entry>> {
+        self.store.peek(key)
     }
 
     fn get_many(&self, keys: &[Key<'_>]) -> Vec<Result<Option<Entry>>> {

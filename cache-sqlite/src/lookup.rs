@@ -57,9 +57,10 @@ impl Store {
         .collect()
     }
 
-    /// Whether there is an entry; does not count as use.
-    pub(crate) fn contains(self: &Arc<Self>, key: &Key<'_>) -> Result<bool> {
-        Ok(self.find(id_of(key), key)?.is_some())
+    /// The entry of a key; does not count as use.
+    pub(crate) fn peek(self: &Arc<Self>, key: &Key<'_>) -> Result<Option<Entry>> {
+        let stored = self.find(id_of(key), key)?;
+        stored.map(|stored| stored.into_entry(key)).transpose()
     }
 
     /// Reads through one of the reading connections.

@@ -78,7 +78,8 @@ impl<T> Typed<T> {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn contains(&self, key: &str) -> Result<bool> {
-        self.store.contains(&self.key(key)?)
+        let entry = self.store.peek(&self.key(key)?)?;
+        Ok(entry.is_some_and(|entry| entry.fingerprint == self.codec.fingerprint()))
     }
 
     /// Stores a value, for as long as the route says.

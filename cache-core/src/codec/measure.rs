@@ -9,32 +9,40 @@ use serde::{Serialize, Serializer, ser};
 
 use crate::{Error, ErrorKind, Result};
 
-/// The number of bytes that postcard makes of `value`.
-pub(super) fn encoded_len<T: Serialize + ?Sized>(value: &T) -> Result<u64> {
+/// Measures a value that postcard can hold.
+pub(super) fn strictly<T: Serialize + ?Sized>(value: &T) -> Result<Measure> {
     measure(value, true)
 }
 
 /// About as many bytes as postcard would make of `value`, also of one that it cannot hold.
 pub(super) fn weight<T: Serialize + ?Sized>(value: &T) -> Result<u64> {
-    measure(value, false)
+    Ok(measure(value, false)?.len)
 }
 
-fn measure<T: Serialize + ?Sized>(value: &T, strict: bool) -> Result<u64> {
-    let mut measure = Measure { len: 0, strict };
+fn measure<T: Serialize + ?Sized>(value: &T, strict: bool) -> Result<Measure> {
+    let mut measure = Measure { len: 0, variants: Vec::new(), strict };
     match value.serialize(&mut measure) {
-        Ok(()) => Ok(measure.len),
+        Ok(()) => Ok(measure),
         Err(Refusal(why)) => Err(Error::new(ErrorKind::Unencodable(why))),
     }
 }
 
-struct Measure {
-    len: u64,
+/// What there is to know of a value before it is encoded.
+#[derive(Debug)]
+pub(super) struct Measure {
+    /// The number of bytes that postcard makes of it.
+    pub(super) len: u64,
+    /// The variants that occur in it, each once.
+    pub(super) variants: Vec<Variant>,
     /// Refuses what would not come back.
     strict: bool,
 }
 
+/// The name of an enum, the number of a variant, and its name.
+pub(super) type Variant = (&'static str, u32, &'static str);
+
 #[derive(Debug)]
-struct Refusal(String);
+pub(super) struct Refusal(String);
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,6 +72,14 @@ impl Measure {
     fn unsigned(&mut self, number: u128) -> Result<(), Refusal> {
         self.varint(number);
         Ok(())
+    }
+
+    fn variant(&mut self, name: &'static str, index: u32, variant: &'static str) -> Result<(), Refusal> {
+        // Few in number, so that a list is faster than a set.
+        if self.strict && !self.variants.contains(&(name, index, variant)) {
+            self.variants.push((name, index, variant));
+        }
+        self.unsigned(index.into())
     }
 
     fn fixed(&mut self, len: u64) -> Result<(), Refusal> {
@@ -163,8 +179,13 @@ impl Serializer for &mut Measure {
     fn serialize_unit_struct(self, _: &'static str) -> Result<(), Refusal> {
         Ok(())
     }
-    fn serialize_unit_variant(self, _: &'static str, index: u32, _: &'static str) -> Result<(), Refusal> {
-        self.unsigned(index.into())
+    fn serialize_unit_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+    ) -> Result<(), Refusal> {
+        self.variant(name, index, variant)
     }
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
@@ -175,12 +196,12 @@ impl Serializer for &mut Measure {
     }
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         index: u32,
-        _: &'static str,
+        variant: &'static str,
         value: &T,
     ) -> Result<(), Refusal> {
-        self.unsigned(index.into())?;
+        self.variant(name, index, variant)?;
         value.serialize(self)
     }
     fn serialize_seq(self, len: Option<usize>) -> Result<Self, Refusal> {
@@ -194,12 +215,12 @@ impl Serializer for &mut Measure {
     }
     fn serialize_tuple_variant(
         self,
-        _: &'static str,
+        name: &'static str,
         index: u32,
-        _: &'static str,
+        variant: &'static str,
         _: usize,
     ) -> Result<Self, Refusal> {
-        self.unsigned(index.into())?;
+        self.variant(name, index, variant)?;
         Ok(self)
     }
     fn serialize_map(self, len: Option<usize>) -> Result<Self, Refusal> {
@@ -210,12 +231,12 @@ impl Serializer for &mut Measure {
     }
     fn serialize_struct_variant(
         self,
-        _: &'static str,
+        name: &'static str,
         index: u32,
-        _: &'static str,
+        variant: &'static str,
         _: usize,
     ) -> Result<Self, Refusal> {
-        self.unsigned(index.into())?;
+        self.variant(name, index, variant)?;
         Ok(self)
     }
 }

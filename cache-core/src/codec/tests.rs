@@ -306,3 +306,25 @@ fn left_over_bytes_are_an_error() {
     let error = codec.decode(&Bytes::from_static(&[1, 2, 3])).unwrap_err();
     assert!(error.to_string().contains("2 bytes are left over"), "{error}");
 }
+
+/// serde numbers a variant by its place among all of them when it writes, and among those that are not
+/// skipped when it reads. The first value proves only its own variant.
+#[test]
+fn skipped_variant_does_not_turn_one_value_into_another() {
+    #[derive(Serialize, Deserialize, Debug, PartialEq)]
+    enum Step {
+        Idle,
+        #[serde(skip)]
+        #[expect(dead_code, reason = "skipped")]
+        Local,
+        Walk(u8),
+        Run(u8),
+    }
+    let codec = Codec::<Step>::postcard(None).unwrap();
+    codec.encode(&Step::Idle).unwrap();
+    for step in [Step::Walk(5), Step::Run(5)] {
+        let error = codec.encode(&step).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Unencodable(_)), "{error}");
+    }
+    codec.encode(&Step::Idle).unwrap();
+}

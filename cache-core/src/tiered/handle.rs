@@ -25,9 +25,8 @@ pub struct Handle<T> {
 type Weigher<T> = Arc<dyn Fn(&T) -> u64 + Send + Sync>;
 
 impl<T: Send + Sync + 'static> Handle<T> {
-    pub(super) fn new(inner: Arc<Owner>, space: Arc<Space>, codec: Codec<T>) -> Result<Self> {
-        space.open::<T>(codec.fingerprint())?;
-        Ok(Self { inner, space, codec: Arc::new(codec), weigher: None })
+    pub(super) fn new(inner: Arc<Owner>, space: Arc<Space>, codec: Arc<Codec<T>>) -> Self {
+        Self { inner, space, codec, weigher: None }
     }
 
     /// The same category, whose values count in memory what `weigher` says, in bytes, instead of the
@@ -111,8 +110,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
         self.inner.check_open()?;
         let key = self.space.key(key)?;
         let parcel = self.pack(value.into(), ttl.into()).map_err(|error| error.about(key))?;
-        let ticket = self.inner.tickets.write(&key, &self.space.epoch);
-        self.store(&key, &parcel, &ticket)
+        self.space.write(&self.inner.tickets, &key, |ticket| self.store(&key, &parcel, ticket))
     }
 
     /// Stores several values. One transaction where the home tier is a database.
@@ -146,7 +144,13 @@ impl<T: Send + Sync + 'static> Handle<T> {
             .collect();
         for ((key, parcel, ticket), outcome) in packed.iter().zip(self.space.home.tier.put_many(&puts)) {
             let outcome = self.space.home.stored(key, outcome);
-            if let Err(error) = self.stored(key, parcel, ticket, outcome) {
+            let outcome = match self.stored(key, parcel, ticket, outcome) {
+                Ok(()) if ticket.was_cleared() => {
+                    self.space.write(&self.inner.tickets, key, |ticket| self.store(key, parcel, ticket))
+                }
+                outcome => outcome,
+            };
+            if let Err(error) = outcome {
                 failure.get_or_insert(error);
             }
         }
@@ -160,18 +164,12 @@ impl<T: Send + Sync + 'static> Handle<T> {
     pub fn remove(&self, key: &str) -> Result<()> {
         self.inner.check_open()?;
         let key = self.space.key(key)?;
-        let ticket = self.inner.tickets.write(&key, &self.space.epoch);
-        self.space.remove(&key, &ticket)
+        self.space.write(&self.inner.tickets, &key, |ticket| self.space.remove(&key, ticket))
     }
 
     /// Whether there is a value under `key`. Does not count as a read.
     pub fn contains(&self, key: &str) -> bool {
-        let Ok(key) = self.inner.check_open().and_then(|()| self.space.key(key)) else { return false };
-        self.space.seats().any(|seat| {
-            let outcome = seat.tier.contains(&key);
-            seat.heard(&outcome, key);
-            outcome.unwrap_or(false)
-        })
+        self.space.key(key).is_ok_and(|key| self.peek(&key).is_some())
     }
 
     /// Removes all values of the category.
@@ -211,6 +209,16 @@ impl<T: Send + Sync + 'static> Handle<T> {
             });
         seat.counters.count(if value.is_some() { Event::Hit } else { Event::Miss });
         value
+    }
+
+    /// The entry under `key`, without counting a read or a use.
+    pub(super) fn peek(&self, key: &Key<'_>) -> Option<Entry> {
+        self.inner.check_open().ok()?;
+        self.space.seats().find_map(|seat| {
+            let outcome = seat.tier.peek(key);
+            seat.heard(&outcome, key);
+            outcome.ok()?.filter(|entry| entry.fingerprint == self.codec.fingerprint())
+        })
     }
 
     /// What the home tier gave, as a value that is kept live in front if it is small enough.

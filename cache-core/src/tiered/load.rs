@@ -90,7 +90,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
                 }
                 Boarding::Lead(mut leader) => {
                     // Another load may have ended between the look above and this one.
-                    if let Some(value) = self.peek(&key) {
+                    if let Some(value) = self.look_again(&key) {
                         leader.land(Ok(value.clone()));
                         return Ok(value);
                     }
@@ -111,16 +111,11 @@ impl<T: Send + Sync + 'static> Handle<T> {
     }
 
     /// A second look that counts as no read of its own.
-    fn peek(&self, key: &Key<'_>) -> Option<Arc<T>> {
-        self.inner.check_open().ok()?;
-        self.space.seats().find_map(|seat| {
-            let entry = seat.tier.get(key).ok()??;
-            match entry.value {
-                _ if entry.fingerprint != self.codec.fingerprint() => None,
-                Value::Live(live) => live.downcast(),
-                Value::Bytes(bytes) => self.codec.decode(&bytes).ok().map(Arc::new),
-            }
-        })
+    fn look_again(&self, key: &Key<'_>) -> Option<Arc<T>> {
+        match self.peek(key)?.value {
+            Value::Live(live) => live.downcast(),
+            Value::Bytes(bytes) => self.codec.decode(&bytes).ok().map(Arc::new),
+        }
     }
 
     /// Stores a loaded value. A failure is counted and told, not returned: the caller has its value.

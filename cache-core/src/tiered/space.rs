@@ -1,7 +1,7 @@
 //! What the cache knows of one category: its tiers, its counters, the type it is open with.
 
 use std::{
-    any::TypeId,
+    any::{Any, type_name},
     fmt,
     sync::{
         Arc, OnceLock,
@@ -13,7 +13,8 @@ use parking_lot::Mutex;
 
 use super::ticket::{Place, Ticket, Tickets};
 use crate::{
-    Category, Entry, Error, ErrorKind, Fingerprint, Guard, Key, Level, Result, Tier, Touch,
+    Category, Entry, Error, ErrorKind, Guard, Key, Level, Result, Tier, Touch,
+    codec::Codec,
     stats::{CategoryStats, Counters, Event, Reads},
 };
 
@@ -39,11 +40,12 @@ pub(super) struct Seat {
     pub(super) counters: Counters,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// What the category is open with.
+#[derive(Debug)]
 struct Content {
-    type_id: TypeId,
     type_name: &'static str,
-    fingerprint: Fingerprint,
+    /// A `Codec` of that type.
+    codec: Arc<dyn Any + Send + Sync>,
 }
 
 /// How many evicted front copies' reads are kept for the home tier before they are told at once.
@@ -61,17 +63,19 @@ impl Space {
         }
     }
 
-    /// Settles what the category holds. The first to ask decides, and traces the type; who asks for
-    /// another is refused.
-    pub(super) fn open<T: 'static>(&self, fingerprint: Fingerprint) -> Result<()> {
-        let asked =
-            Content { type_id: TypeId::of::<T>(), type_name: std::any::type_name::<T>(), fingerprint };
-        let open = self.content.get_or_init(|| asked);
-        if open.type_id == asked.type_id && open.fingerprint == asked.fingerprint {
-            return Ok(());
-        }
-        let kind = ErrorKind::WrongType { open: open.type_name, asked: asked.type_name };
-        Err(Error::new(kind).about(format_args!("category {:?}", self.category.name())))
+    /// The codec of the category. The first to ask decides on the type; who asks for another is refused.
+    pub(super) fn codec<T: 'static>(&self, make: impl FnOnce() -> Result<Codec<T>>) -> Result<Arc<Codec<T>>> {
+        let content = match self.content.get() {
+            Some(content) => content,
+            None => {
+                let made = Content { type_name: type_name::<T>(), codec: Arc::new(make()?) };
+                self.content.get_or_init(|| made)
+            }
+        };
+        content.codec.clone().downcast().map_err(|_| {
+            let kind = ErrorKind::WrongType { open: content.type_name, asked: type_name::<T>() };
+            Error::new(kind).about(format_args!("category {:?}", self.category.name()))
+        })
     }
 
     pub(super) fn key<'a>(&'a self, name: &'a str) -> Result<Key<'a>> {
@@ -81,6 +85,23 @@ impl Space {
     /// Memory first.
     pub(super) fn seats(&self) -> impl Iterator<Item = &Seat> {
         self.front.iter().chain([&self.home])
+    }
+
+    /// Does a write, again if a clear began meanwhile: that kept it from one tier or from both, and may
+    /// itself fail.
+    pub(super) fn write(
+        &self,
+        tickets: &Tickets,
+        key: &Key<'_>,
+        write: impl Fn(&Ticket<'_>) -> Result<()>,
+    ) -> Result<()> {
+        loop {
+            let ticket = tickets.write(key, &self.epoch);
+            write(&ticket)?;
+            if !ticket.was_cleared() {
+                return Ok(());
+            }
+        }
     }
 
     /// Removes from both tiers. An error leaves what the failing tier holds, but never a front copy.

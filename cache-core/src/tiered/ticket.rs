@@ -135,6 +135,11 @@ impl Ticket<'_> {
         self.stamp
     }
 
+    /// Whether a clear of the category has begun since the ticket was taken.
+    pub(super) fn was_cleared(&self) -> bool {
+        self.epochs.load(SeqCst) != self.stamp.epoch
+    }
+
     /// The guard of a call to the tier there.
     pub(super) fn at(&self, place: Place) -> Pass<'_> {
         Pass { ticket: self, place }

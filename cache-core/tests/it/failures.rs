@@ -182,3 +182,26 @@ fn what_stays_in_memory_need_not_be_encodable() {
     values.insert("k", value.clone()).unwrap();
     assert_eq!(values.get("k"), Some(value));
 }
+
+#[test]
+fn category_refused_for_its_type_can_be_defined_with_a_version() {
+    let Bench { cache, .. } = bench();
+    cache.define::<std::num::NonZeroU8>("mine", Route::sqlite()).unwrap_err();
+    cache.define::<std::num::NonZeroU8>("mine", Route::sqlite().version(1)).unwrap();
+}
+
+/// A write that is cut short by a clear which then fails: the value from before both is served.
+#[test]
+fn insert_overtaken_by_a_clear_that_fails_is_not_undone() {
+    let Bench { cache, home, .. } = bench();
+    let numbers = cache.category::<u32>("db").unwrap();
+    numbers.insert("k", 1).unwrap();
+    let (clearer, tier) = (numbers.clone(), home.clone());
+    home.on_put(move || {
+        tier.fails.store(true, SeqCst);
+        clearer.clear().unwrap_err();
+        tier.fails.store(false, SeqCst);
+    });
+    numbers.insert("k", 2).unwrap();
+    assert_ne!(numbers.get("k").as_deref(), Some(&1));
+}

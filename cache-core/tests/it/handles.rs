@@ -231,3 +231,19 @@ fn handles_and_caches_cross_threads() {
     check::<cache_core::Handle<Week>>();
     check::<cache_core::TieredCache>();
 }
+
+#[test]
+fn contains_agrees_with_get_for_an_entry_of_another_shape() {
+    let Bench { cache, memory, home, clock } = bench();
+    cache.category::<u32>("db").unwrap().insert("k", 1).unwrap();
+    memory.forget_all();
+    let second = cache_core::TieredCache::builder()
+        .tier(Level::L2, home)
+        .routes(cache_core::Routes::empty().with("db", Route::sqlite()))
+        .clock(clock)
+        .without_maintenance_thread()
+        .build()
+        .unwrap();
+    let texts = second.category::<String>("db").unwrap();
+    assert_eq!(texts.get("k").is_some(), texts.contains("k"));
+}

@@ -1,38 +1,39 @@
 //! Least recently used first.
 
-use std::hash::{BuildHasher, Hash};
-
 use equivalent::Equivalent;
 use hashlink::{LinkedHashMap, linked_hash_map::RawEntryMut};
 
-use super::{Lookup, Policy};
+use super::{
+    Lookup, Policy,
+    hashed::{AsItIs, Hashed},
+};
 
 /// Exact LRU: the front of the list is the entry whose last use is longest ago.
 #[derive(Debug)]
-pub(crate) struct Lru<K, V, S> {
-    map: LinkedHashMap<K, V, S>,
+pub(crate) struct Lru<K, V> {
+    map: LinkedHashMap<Hashed<K>, V, AsItIs>,
 }
 
-impl<K, V, S> Lru<K, V, S> {
-    pub(crate) fn new(hasher: S) -> Self {
-        Self { map: LinkedHashMap::with_hasher(hasher) }
+impl<K, V> Default for Lru<K, V> {
+    fn default() -> Self {
+        Self { map: LinkedHashMap::with_hasher(AsItIs) }
     }
 }
 
-impl<K: Hash + Eq, V, S: BuildHasher> Policy<K, V> for Lru<K, V, S> {
+impl<K: Eq, V> Policy<K, V> for Lru<K, V> {
     #[inline]
     fn lookup<Q>(&mut self, hash: u64, key: &Q, live: impl FnOnce(&V) -> bool) -> Lookup<'_, K, V>
     where
         Q: Equivalent<K> + ?Sized,
     {
-        match self.map.raw_entry_mut().from_hash(hash, |known| key.equivalent(known)) {
+        match self.map.raw_entry_mut().from_hash(hash, |known| key.equivalent(&known.key)) {
             RawEntryMut::Occupied(mut entry) => {
                 if live(entry.get()) {
                     entry.to_back();
                     Lookup::Hit(entry.into_mut())
                 } else {
-                    let (key, value) = entry.remove_entry();
-                    Lookup::Gone(key, value)
+                    let (hashed, value) = entry.remove_entry();
+                    Lookup::Gone(hashed.key, value)
                 }
             }
             RawEntryMut::Vacant(_) => Lookup::Miss,
@@ -43,24 +44,19 @@ impl<K: Hash + Eq, V, S: BuildHasher> Policy<K, V> for Lru<K, V, S> {
     where
         Q: Equivalent<K> + ?Sized,
     {
-        Some(self.map.raw_entry().from_hash(hash, |known| key.equivalent(known))?.1)
+        Some(self.map.raw_entry().from_hash(hash, |known| key.equivalent(&known.key))?.1)
     }
 
     fn insert(&mut self, hash: u64, key: K, value: V) {
-        match self.map.raw_entry_mut().from_hash(hash, |known| *known == key) {
-            RawEntryMut::Vacant(place) => {
-                place.insert_hashed_nocheck(hash, key, value);
-            }
-            RawEntryMut::Occupied(_) => unreachable!("the key was removed before"),
-        }
+        self.map.insert(Hashed { hash, key }, value);
     }
 
     fn remove<Q>(&mut self, hash: u64, key: &Q) -> Option<(K, V)>
     where
         Q: Equivalent<K> + ?Sized,
     {
-        match self.map.raw_entry_mut().from_hash(hash, |known| key.equivalent(known)) {
-            RawEntryMut::Occupied(entry) => Some(entry.remove_entry()),
+        match self.map.raw_entry_mut().from_hash(hash, |known| key.equivalent(&known.key)) {
+            RawEntryMut::Occupied(entry) => Some(apart(entry.remove_entry())),
             RawEntryMut::Vacant(_) => None,
         }
     }
@@ -70,22 +66,22 @@ impl<K: Hash + Eq, V, S: BuildHasher> Policy<K, V> for Lru<K, V, S> {
     }
 
     fn evict(&mut self) -> Option<(K, V)> {
-        self.map.pop_front()
+        self.map.pop_front().map(apart)
     }
 
     fn extract(&mut self, mut gone: impl FnMut(&V) -> bool) -> Vec<(K, V)> {
         // Nodes stay where they are while others are removed, so their addresses tell them apart.
-        let nodes: Vec<(u64, *const K)> = self
+        let nodes: Vec<(u64, *const Hashed<K>)> = self
             .map
             .iter()
             .filter(|(_, value)| gone(value))
-            .map(|(key, _)| (self.map.hasher().hash_one(key), std::ptr::from_ref(key)))
+            .map(|(hashed, _)| (hashed.hash, std::ptr::from_ref(hashed)))
             .collect();
         nodes
             .into_iter()
             .filter_map(|(hash, node)| {
                 match self.map.raw_entry_mut().from_hash(hash, |key| std::ptr::eq(key, node)) {
-                    RawEntryMut::Occupied(entry) => Some(entry.remove_entry()),
+                    RawEntryMut::Occupied(entry) => Some(apart(entry.remove_entry())),
                     RawEntryMut::Vacant(_) => None,
                 }
             })
@@ -93,8 +89,12 @@ impl<K: Hash + Eq, V, S: BuildHasher> Policy<K, V> for Lru<K, V, S> {
     }
 
     fn for_each(&mut self, mut visit: impl FnMut(&K, &mut V)) {
-        for (key, value) in &mut self.map {
-            visit(key, value);
+        for (hashed, value) in &mut self.map {
+            visit(&hashed.key, value);
         }
     }
+}
+
+fn apart<K, V>((hashed, value): (Hashed<K>, V)) -> (K, V) {
+    (hashed.key, value)
 }

@@ -130,3 +130,35 @@ fn everything_is_dropped_with_the_cache() {
     drop(cache);
     assert_eq!(alive.load(SeqCst), 0);
 }
+
+/// A key whose hash is as told, and may panic when the map grows.
+#[derive(PartialEq, Eq)]
+struct Touchy(u64);
+
+thread_local! {
+    static CALM: std::cell::Cell<u32> = const { std::cell::Cell::new(u32::MAX) };
+}
+
+impl std::hash::Hash for Touchy {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        CALM.set(CALM.get().checked_sub(1).expect("the key panics"));
+        state.write_u64(self.0);
+    }
+}
+
+#[test]
+fn panicking_key_leaves_the_counts_true() {
+    let cache = MemoryCache::builder().max_entries(200).shards(1).build().unwrap();
+    for key in 0..100 {
+        for calm in 0..3 {
+            CALM.set(calm);
+            let _ = std::panic::catch_unwind(|| cache.insert(Touchy(key), key));
+        }
+        CALM.set(u32::MAX);
+        assert_eq!(
+            cache.len(),
+            (0..=key).filter(|&key| cache.contains_key(&Touchy(key))).count(),
+            "after key {key}"
+        );
+    }
+}

@@ -181,3 +181,17 @@ fn destructor_may_use_the_tier_while_it_closes() {
     });
     has_ended.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
 }
+
+#[test]
+fn entry_seen_to_expire_by_a_peek_stays_away_when_the_clock_goes_back() {
+    let bench = bench();
+    let start = bench.clock.now().wall;
+    let mut entry = Entry::from_bytes(Bytes::new(), start);
+    entry.expires_at = Some(start + 10_000);
+    let key = Key::new(&bench.home, "k").unwrap();
+    bench.tier.put(&key, &entry, &Unguarded).unwrap();
+    bench.clock.set_wall(start + 11_000);
+    assert!(bench.tier.peek(&key).unwrap().is_none());
+    bench.clock.set_wall(start);
+    assert!(bench.tier.peek(&key).unwrap().is_none());
+}
