@@ -62,10 +62,9 @@ impl Clock for SystemClock {
 #[derive(Debug)]
 pub struct CoarseClock {
     anchor: Time,
+    /// The last tick that was seen and its wall reading, in one word so that they always belong together.
     #[cfg(target_os = "linux")]
-    tick: AtomicU64,
-    #[cfg(target_os = "linux")]
-    wall: AtomicI64,
+    last: AtomicU64,
     #[cfg(not(target_os = "linux"))]
     system: SystemClock,
 }
@@ -82,7 +81,7 @@ impl CoarseClock {
                 break Time { monotonic, wall };
             }
         };
-        Self { anchor, tick: AtomicU64::new(anchor.monotonic), wall: AtomicI64::new(anchor.wall) }
+        Self { anchor, last: AtomicU64::new(pack(anchor)) }
     }
 }
 
@@ -91,13 +90,35 @@ impl Clock for CoarseClock {
     #[inline]
     fn now(&self) -> Time {
         let monotonic = coarse_monotonic();
-        if self.tick.load(std::sync::atomic::Ordering::Acquire) != monotonic {
-            // Several threads may do this at once; each stores a wall reading of this tick.
-            self.wall.store(self.anchor.steady(monotonic, coarse_wall()).wall, Relaxed);
-            self.tick.store(monotonic, std::sync::atomic::Ordering::Release);
+        let last = self.last.load(Relaxed);
+        if last & TICK == tick(monotonic) {
+            // Steady, in case it is the same tick of an earlier round.
+            return self.anchor.steady(monotonic, (last >> TICK_BITS).cast_signed());
         }
-        Time { monotonic, wall: self.wall.load(Relaxed) }
+        let now = self.anchor.steady(monotonic, coarse_wall());
+        // Several threads may do this at once; each stores what belongs to its tick.
+        self.last.store(pack(now), Relaxed);
+        now
     }
+}
+
+/// The low bits of a packed reading: the tick in milliseconds. They come round again every 17 minutes.
+#[cfg(target_os = "linux")]
+const TICK_BITS: u32 = 20;
+
+#[cfg(target_os = "linux")]
+const TICK: u64 = (1 << TICK_BITS) - 1;
+
+#[cfg(target_os = "linux")]
+fn tick(monotonic: u64) -> u64 {
+    (monotonic / 1_000_000) & TICK
+}
+
+/// A wall time has 44 bits here: until the year 2527.
+#[cfg(target_os = "linux")]
+fn pack(time: Time) -> u64 {
+    let wall = time.wall.clamp(0, (1 << (64 - TICK_BITS)) - 1);
+    (wall.cast_unsigned() << TICK_BITS) | tick(time.monotonic)
 }
 
 /// The clock that every cache of this process goes by unless it is given another: one [`CoarseClock`].

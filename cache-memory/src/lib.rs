@@ -31,8 +31,8 @@
 //! - Time is over when either the monotonic or the wall clock says so: a laptop that slept wakes up to
 //!   expired entries.
 //! - No lock is held while a listener, a weigher, a computation or the destructor of a key or value runs:
-//!   each of them may use the cache, and one that panics leaves it usable. `Eq` and `Hash` of keys and
-//!   `Clone` of values do run under a lock and must not use it.
+//!   each of them may use the cache, and one that panics leaves it usable. `Eq` of keys and `Clone` of values
+//!   do run under a lock and must not use it.
 //! - One computation at a time runs for a key with [`MemoryCache::get_or_insert_with`]. Computations
 //!   that wait for each other over several threads wait for ever; the handles of `cache-core` notice that.
 //!

@@ -23,7 +23,7 @@ pub(crate) trait Policy<K, V> {
     where
         Q: Equivalent<K> + ?Sized;
 
-    /// Adds an entry under a key that is not there. Runs no code of the key's but `Eq`.
+    /// Adds an entry under a key that is not there. Runs no code of the key's.
     fn insert(&mut self, hash: u64, key: K, value: V);
 
     /// Takes out the entry under `key`.

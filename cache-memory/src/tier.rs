@@ -16,7 +16,8 @@ use crate::{
     store::{Gone, Group, Store},
 };
 
-/// The tier that keeps live values, and the copies in front of other tiers.
+/// The tier that keeps live values, and the copies in front of other tiers: for
+/// [`Level::L1`](cache_core::Level::L1).
 ///
 /// Bounds: so many entries and bytes in all, and each category's budget. An entry counts the size of its
 /// value (the length of its encoded form, not what it takes on the heap, or what the caller's weigher

@@ -68,7 +68,8 @@ pub(super) enum Boarding<'a> {
 impl Flights {
     /// Joins the load of `key` if there is one, or leads a new one. Waits.
     ///
-    /// A load that began before the last write of its key is not joined: what it brings may be older.
+    /// A load that began before the last write of its key is not joined: what it brings may be older. But
+    /// one that this very thread runs is, however old: that is a circle.
     pub(super) fn board<'a>(
         &'a self,
         key: FlightKey,
@@ -78,7 +79,7 @@ impl Flights {
     ) -> Boarding<'a> {
         let mut flights = self.0.lock();
         if let Some(flight) = flights.get(&key)
-            && is_unchanged(&flight.stamp.lock())
+            && (flight.owner == thread::current().id() || is_unchanged(&flight.stamp.lock()))
         {
             let flight = flight.clone();
             drop(flights);
@@ -96,7 +97,7 @@ impl Flights {
         });
         flights.insert(key.clone(), flight.clone());
         drop(flights);
-        ABOARD.with_borrow_mut(|aboard| aboard.push(flight.clone()));
+        aboard(|aboard| aboard.push(flight.clone()));
         Boarding::Lead(Leader { flights: self, key, flight, ticket })
     }
 }
@@ -129,7 +130,7 @@ impl Leader<'_> {
 
 impl Drop for Leader<'_> {
     fn drop(&mut self) {
-        ABOARD.with_borrow_mut(|aboard| aboard.retain(|flight| !Arc::ptr_eq(flight, &self.flight)));
+        aboard(|aboard| aboard.retain(|flight| !Arc::ptr_eq(flight, &self.flight)));
         {
             let mut flights = self.flights.0.lock();
             if flights.get(&self.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
@@ -150,6 +151,17 @@ thread_local! {
     static ABOARD: RefCell<Vec<Arc<Flight>>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Works on the loads that this thread runs; on none, while the thread's locals are torn down.
+fn aboard<R>(work: impl FnOnce(&mut Vec<Arc<Flight>>) -> R) -> R {
+    let mut work = Some(work);
+    let done = ABOARD.try_with(|aboard| work.take().map(|work| work(&mut aboard.borrow_mut())));
+    match (done, work) {
+        (Ok(Some(done)), _) => done,
+        (_, Some(work)) => work(&mut Vec::new()),
+        (_, None) => unreachable!("the work was done or is left"),
+    }
+}
+
 /// What each waiting thread waits for.
 static WAITING: LazyLock<Mutex<HashMap<ThreadId, Waiting>>> = LazyLock::new(Mutex::default);
 
@@ -162,7 +174,7 @@ struct Waiting {
 }
 
 fn wait(wanted: &Arc<Flight>) -> Result<Option<Outcome>, Vec<String>> {
-    let aboard = ABOARD.with_borrow(Clone::clone);
+    let aboard = aboard(|aboard| aboard.clone());
     // A thread that runs no load keeps nobody waiting, so it cannot close a circle.
     let listed = !aboard.is_empty();
     if listed {

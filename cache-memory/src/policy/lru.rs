@@ -48,7 +48,10 @@ impl<K: Eq, V> Policy<K, V> for Lru<K, V> {
     }
 
     fn insert(&mut self, hash: u64, key: K, value: V) {
-        self.map.insert(Hashed { hash, key }, value);
+        // Nothing is equal to it, so nothing is compared.
+        if let RawEntryMut::Vacant(place) = self.map.raw_entry_mut().from_hash(hash, |_| false) {
+            place.insert_hashed_nocheck(hash, Hashed { hash, key }, value);
+        }
     }
 
     fn remove<Q>(&mut self, hash: u64, key: &Q) -> Option<(K, V)>
