@@ -10,6 +10,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+#[cfg(target_os = "linux")]
+use std::sync::atomic::Ordering::{Acquire, Release};
+
 /// One reading of a [`Clock`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Time {
@@ -62,9 +65,11 @@ impl Clock for SystemClock {
 #[derive(Debug)]
 pub struct CoarseClock {
     anchor: Time,
-    /// The last tick that was seen and its wall reading, in one word so that they always belong together.
+    /// The monotonic reading that `wall` belongs to, or [`BUSY`] while a thread changes that.
     #[cfg(target_os = "linux")]
-    last: AtomicU64,
+    tick: AtomicU64,
+    #[cfg(target_os = "linux")]
+    wall: AtomicI64,
     #[cfg(not(target_os = "linux"))]
     system: SystemClock,
 }
@@ -81,44 +86,37 @@ impl CoarseClock {
                 break Time { monotonic, wall };
             }
         };
-        Self { anchor, last: AtomicU64::new(pack(anchor)) }
+        Self { anchor, tick: AtomicU64::new(anchor.monotonic), wall: AtomicI64::new(anchor.wall) }
+    }
+
+    #[cold]
+    fn next_tick(&self, seen: u64, monotonic: u64) -> Time {
+        let now = self.anchor.steady(monotonic, coarse_wall());
+        // One thread at a time, and none that was held up and comes with an older reading.
+        if seen < monotonic && self.tick.compare_exchange(seen, BUSY, Acquire, Relaxed).is_ok() {
+            self.wall.store(now.wall, Relaxed);
+            self.tick.store(monotonic, Release);
+        }
+        now
     }
 }
+
+/// No monotonic reading: 584 years after the boot.
+#[cfg(target_os = "linux")]
+const BUSY: u64 = u64::MAX;
 
 #[cfg(target_os = "linux")]
 impl Clock for CoarseClock {
     #[inline]
     fn now(&self) -> Time {
         let monotonic = coarse_monotonic();
-        let last = self.last.load(Relaxed);
-        if last & TICK == tick(monotonic) {
-            // Steady, in case it is the same tick of an earlier round.
-            return self.anchor.steady(monotonic, (last >> TICK_BITS).cast_signed());
+        let seen = self.tick.load(Acquire);
+        if seen == monotonic {
+            Time { monotonic, wall: self.wall.load(Relaxed) }
+        } else {
+            self.next_tick(seen, monotonic)
         }
-        let now = self.anchor.steady(monotonic, coarse_wall());
-        // Several threads may do this at once; each stores what belongs to its tick.
-        self.last.store(pack(now), Relaxed);
-        now
     }
-}
-
-/// The low bits of a packed reading: the tick in milliseconds. They come round again every 17 minutes.
-#[cfg(target_os = "linux")]
-const TICK_BITS: u32 = 20;
-
-#[cfg(target_os = "linux")]
-const TICK: u64 = (1 << TICK_BITS) - 1;
-
-#[cfg(target_os = "linux")]
-fn tick(monotonic: u64) -> u64 {
-    (monotonic / 1_000_000) & TICK
-}
-
-/// A wall time has 44 bits here: until the year 2527.
-#[cfg(target_os = "linux")]
-fn pack(time: Time) -> u64 {
-    let wall = time.wall.clamp(0, (1 << (64 - TICK_BITS)) - 1);
-    (wall.cast_unsigned() << TICK_BITS) | tick(time.monotonic)
 }
 
 /// The clock that every cache of this process goes by unless it is given another: one [`CoarseClock`].

@@ -12,15 +12,19 @@
 #![expect(clippy::unwrap_used, reason = "a suite of tests")]
 
 use std::{
-    collections::BTreeMap, sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering::SeqCst,
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
 use bytes::Bytes;
 
 use crate::{
-    Category, Clock, Entry, ErrorKind, Fingerprint, Guard, Key, ManualClock, Put, Result, Route, Tier,
-    Unguarded, Usage,
+    Category, Cause, Clock, Departure, Entry, ErrorKind, Fingerprint, Guard, Key, ManualClock, Observer, Put,
+    Result, Route, Tier, Unguarded, Usage,
 };
 
 /// Makes a fresh tier on a clock.
@@ -62,6 +66,9 @@ const FACTS: &[(&str, Fact)] = &[
     ("a category keeps its budget", category_keeps_its_budget),
     ("usage is the sum of the listing", usage_is_the_sum_of_the_listing),
     ("bulk calls equal single calls", bulk_calls_equal_single_calls),
+    ("a bulk put stores what it can, and the later of two", bulk_put_stores_what_it_can),
+    ("replaced entries cost nothing", replaced_entries_cost_nothing),
+    ("what is evicted is told", what_is_evicted_is_told),
     ("flush, maintain and touch lose nothing", upkeep_loses_nothing),
 ];
 
@@ -101,6 +108,17 @@ impl Bench {
 
 fn text(entry: &Entry) -> String {
     String::from_utf8(entry.value.to_bytes().unwrap().to_vec()).unwrap()
+}
+
+/// Text that no compression makes much smaller: six bits of each number of Marsaglia's xorshift32.
+fn noise(len: usize) -> String {
+    let next = |&word: &u32| {
+        let word = word ^ (word << 13);
+        let word = word ^ (word >> 17);
+        Some(word ^ (word << 5))
+    };
+    let letter = |word| char::from(33 + u8::try_from(word >> 26).unwrap());
+    std::iter::successors(Some(1), next).map(letter).take(len).collect()
 }
 
 fn category(index: u32, name: &str) -> Arc<Category> {
@@ -267,11 +285,7 @@ fn value_over_the_budget_is_refused(bench: &Bench) {
     let category = Category::new(0, "c", Route::memory().budget(2_000)).unwrap();
     bench.put(&category, "k", &bench.entry("v")).unwrap();
     bench.put(&category, "other", &bench.entry("w")).unwrap();
-    // Half of the bytes differ from their neighbours, so that no compression makes it fit.
-    let noise: String = (0..40_000_u32)
-        .map(|i| char::from(33 + u8::try_from(i.wrapping_mul(2_654_435_761) >> 26).unwrap()))
-        .collect();
-    let error = bench.put(&category, "k", &bench.entry(&noise)).unwrap_err();
+    let error = bench.put(&category, "k", &bench.entry(&noise(40_000))).unwrap_err();
     let &ErrorKind::TooLarge { size, limit } = error.kind() else { panic!("wrong error: {error}") };
     assert!(size > limit && limit == 2_000, "{error}");
     assert_eq!(bench.get(&category, "k").as_deref(), Some("v"));
@@ -333,6 +347,61 @@ fn bulk_calls_equal_single_calls(bench: &Bench) {
         }
         bench.tier.flush().unwrap();
     }
+}
+
+fn bulk_put_stores_what_it_can(bench: &Bench) {
+    let category = Category::new(0, "c", Route::memory().budget(4_000)).unwrap();
+    let put = |name, text: &str| Put {
+        key: Key::new(&category, name).unwrap(),
+        entry: bench.entry(text),
+        guard: &Unguarded,
+    };
+    let outcomes =
+        bench.tier.put_many(&[put("a", "1"), put("b", &noise(40_000)), put("a", "2"), put("c", "3")]);
+    let stored: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(stored, [true, false, true, true]);
+    assert_eq!(bench.get(&category, "a").as_deref(), Some("2"));
+    assert_eq!((bench.get(&category, "b"), bench.get(&category, "c").as_deref()), (None, Some("3")));
+}
+
+fn replaced_entries_cost_nothing(bench: &Bench) {
+    let category = Category::new(0, "c", Route::memory().budget(2_000)).unwrap();
+    bench.put(&category, "other", &bench.entry("v")).unwrap();
+    for i in 0..100 {
+        bench.put(&category, "k", &bench.entry(&"v".repeat(i))).unwrap();
+        if i % 9 == 0 {
+            bench.tier.flush().unwrap();
+        }
+    }
+    assert!(bench.get(&category, "other").is_some(), "an entry was evicted without need");
+    assert_eq!(bench.tier.usage(&category).unwrap().entries, 2);
+}
+
+#[derive(Debug, Default)]
+struct Log(Mutex<Vec<String>>);
+
+impl Observer for Log {
+    fn departed(&self, departure: Departure<'_>) {
+        assert_eq!((departure.category, departure.cause), ("c", Cause::Evicted));
+        self.0.lock().unwrap().push(departure.last_touch.key);
+    }
+}
+
+fn what_is_evicted_is_told(bench: &Bench) {
+    let category = Category::new(0, "c", Route::memory().budget(2_000)).unwrap();
+    let log = Arc::new(Log::default());
+    bench.tier.observe(log.clone());
+    for i in 0..50 {
+        bench.put(&category, &format!("k{i}"), &bench.entry(&"v".repeat(100))).unwrap();
+        bench.tier.flush().unwrap();
+    }
+    let here: Vec<String> = bench.list(&category).into_keys().collect();
+    let mut gone = std::mem::take(&mut *log.0.lock().unwrap());
+    gone.extend(here);
+    gone.sort_unstable();
+    let mut all: Vec<String> = (0..50).map(|i| format!("k{i}")).collect();
+    all.sort_unstable();
+    assert_eq!(gone, all, "each entry is here or was told of, once");
 }
 
 fn upkeep_loses_nothing(bench: &Bench) {

@@ -127,7 +127,8 @@ pub struct EntryInfo {
     pub created_at: i64,
     /// When it expires: milliseconds since the Unix epoch; `None` for never.
     pub expires_at: Option<i64>,
-    /// How often it was read since it was stored.
+    /// How often it was read since it was stored, as far as the tier knows: a memory tier counts anew each
+    /// time it has handed the reads of copies over to their home.
     pub access_count: u64,
 }
 

@@ -7,7 +7,8 @@
 //! - found at home: a hit of the cache, a hit of the home tier, a miss of memory;
 //! - found nowhere: a miss of the cache and a miss of each tier that was asked.
 //!
-//! A set, a removal or an error is counted at each tier that it reached. Copies that the cache itself
+//! A set, a removal or an error is counted at each tier that it reached: also a removal of nothing, and a
+//! set that another one of the same key came ahead of. Copies that the cache itself
 //! puts into memory after a read at home are not sets. An eviction or expiration is counted when the
 //! tier tells of it: an expired entry that nobody asks for counts once maintenance removes it.
 
@@ -29,7 +30,8 @@ pub struct Stats {
     pub tiers: Vec<TierStats>,
     /// Per category that has been opened, in order of opening.
     pub categories: Vec<CategoryStats>,
-    /// Failures, all tiers: also those that were kept from the caller, such as damaged entries.
+    /// Failures of all tiers, those that were returned and those that were kept from the caller, such as
+    /// damaged entries.
     pub errors: u64,
     /// Why the cache does without its persistent tiers, if it does.
     pub degraded: Option<String>,

@@ -14,7 +14,7 @@ use crate::{Category, Entry, EntryInfo, Error, ErrorKind, Key, Result};
 ///
 /// # Example
 ///
-/// A whole tier over a `HashMap`, without bounds:
+/// A whole tier over a `HashMap`:
 ///
 #[cfg_attr(feature = "tiered", doc = "```")]
 #[cfg_attr(not(feature = "tiered"), doc = "```ignore")]
@@ -65,7 +65,8 @@ pub trait Tier: Send + Sync + fmt::Debug {
         keys.iter().map(|key| self.get(key)).collect()
     }
 
-    /// [`put`](Self::put) for several entries, results in their order.
+    /// [`put`](Self::put) for several entries, in their order: as many results, and of two puts of one key
+    /// the later one stays.
     fn put_many(&self, puts: &[Put<'_>]) -> Vec<Result<()>> {
         puts.iter().map(|put| self.put(&put.key, &put.entry, put.guard)).collect()
     }

@@ -107,7 +107,7 @@ impl TieredCache {
 
     /// The category `name` with values of type `T`.
     ///
-    /// The type's shape is traced once, for categories that outlive the process.
+    /// The first time, the type's shape is traced, if the category outlives the process.
     ///
     /// # Errors
     /// [`ErrorKind::UnknownCategory`]; [`ErrorKind::WrongType`] if the category is open with another type;
@@ -232,7 +232,8 @@ impl TieredCache {
     }
 
     /// Ends the cache: writes what is still to be written and stops the maintenance thread. Reads find
-    /// nothing from then on, and inserts are refused.
+    /// nothing from then on, and inserts are refused. A second call returns at once, even while the first
+    /// still writes.
     ///
     /// # Errors
     /// As [`flush`](Self::flush).
