@@ -27,7 +27,10 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 use serde::{Serialize, de::DeserializeOwned};
 
-use self::measure::{Measure, Variant};
+use self::{
+    measure::{Measure, Variant},
+    shape::Untraceable,
+};
 use crate::{EncodeFn, Error, ErrorKind, Fingerprint, Result};
 
 /// Turns values of one type into bytes and back.
@@ -60,18 +63,25 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Codec<T> {
     /// The codec of a category with this explicit version, if it has one.
     ///
     /// # Errors
-    /// [`ErrorKind::Untraceable`]: the shape of the type cannot be found out, and there is no version to
-    /// go by instead. So it is with types that check what they decode (dates written as text, `NonZero`)
-    /// and types that ask their input what it holds (`untagged`).
+    /// [`ErrorKind::Untraceable`]: the shape of the type cannot be found out, and there is no version to go
+    /// by instead. This happens with types that check what they decode and take none of the guesses made
+    /// here; dates, identifiers, addresses and numbers of the usual crates do.
+    ///
+    /// [`ErrorKind::Unencodable`]: the type asks its input what it holds, which bytes of postcard cannot say.
+    /// This is so with serde's `untagged`, `tag` and `flatten`, and with types such as `serde_json::Value`.
     pub fn postcard(version: Option<u32>) -> Result<Self> {
+        let name = type_name::<T>();
         let fingerprint = match (shape::trace::<T>(), version) {
             (Ok(shape), version) => shape::fingerprint(&shape, version.unwrap_or(0)),
-            (Err(_), Some(version)) => shape::fingerprint(type_name::<T>().as_bytes(), version),
-            (Err(why), None) => {
-                return Err(
-                    Error::new(ErrorKind::Untraceable { name: type_name::<T>() }).caused_by(why.to_string())
+            (Err(Untraceable::AsksItsInput), _) => {
+                let why = format!(
+                    "`{name}` asks its input what it holds, as with serde's `untagged`, `tag` and `flatten`, \
+                     and postcard does not say that; store bytes of your own making, such as JSON"
                 );
+                return Err(ErrorKind::Unencodable(why).into());
             }
+            (Err(_), Some(version)) => shape::fingerprint(name.as_bytes(), version),
+            (Err(why), None) => return Err(ErrorKind::Untraceable { name, why: why.to_string() }.into()),
         };
         Ok(Self { fingerprint, size: |value| Ok(measure::strictly(value)?.len), ..Self::untraced() })
     }
@@ -147,14 +157,9 @@ impl<T> Codec<T> {
 
     fn prove(&self, bytes: &Bytes) -> Result<()> {
         let refused = |why: String| Error::new(ErrorKind::Unencodable(why));
-        let back = self.decode(bytes).map_err(|error| {
-            refused(
-                "it does not come back from its own bytes (serde's `untagged`, `tag` and the like do not \
-                     work without field names)"
-                    .into(),
-            )
-            .caused_by(error)
-        })?;
+        let back = self
+            .decode(bytes)
+            .map_err(|error| refused("it does not come back from its own bytes".into()).caused_by(error))?;
         // A HashMap comes back in another order: the same bytes, elsewhere.
         let (again, _) = (self.encode)(&back)?;
         if again != bytes && histogram(&again) != histogram(bytes) {

@@ -50,6 +50,8 @@ pub enum ErrorKind {
     Untraceable {
         /// The type.
         name: &'static str,
+        /// What stood in the way.
+        why: String,
     },
     /// A value that cannot be turned into bytes and back, with the reason.
     Unencodable(String),
@@ -106,10 +108,16 @@ impl From<ErrorKind> for Error {
     }
 }
 
+/// As for people, with all causes: what a `main` that returns it prints.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Repr { kind, subject, source } = &*self.0;
-        f.debug_struct("Error").field("kind", kind).field("subject", subject).field("source", source).finish()
+        write!(f, "{self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, "\n  caused by: {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 
@@ -139,11 +147,10 @@ impl fmt::Display for ErrorKind {
             Self::WrongType { open, asked } => {
                 write!(f, "the category holds `{open}` and was asked for as `{asked}`")
             }
-            Self::Untraceable { name } => write!(
+            Self::Untraceable { name, why } => write!(
                 f,
-                "the shape of `{name}` cannot be traced, so a change of the type would go \
-                 unnoticed: give the route an explicit version, Route::version, and raise it \
-                 whenever the type changes"
+                "the shape of `{name}` cannot be traced ({why}), so a change of the type would go unnoticed: \
+                 give the route an explicit version, Route::version, and raise it whenever the type changes"
             ),
             Self::Unencodable(why) => write!(f, "the value cannot be stored: {why}"),
             Self::Undecodable(why) => write!(f, "the stored bytes are not such a value: {why}"),

@@ -1,7 +1,8 @@
 //! The shape of a type, as serde sees it.
 //!
 //! A type is asked to deserialize itself from a deserializer that has no input: what it asks for is its
-//! shape. One such walk sees one variant of each enum, so there are as many walks as it takes to see all.
+//! shape. It is given numbers and texts that are guessed, so that most types that check what they decode
+//! are content with one of them. One such walk sees one variant of each enum, so there are as many walks as it takes to see all.
 //!
 //! Types are told apart by their visitors, not by the names that serde knows: `Page<u8>` and
 //! `Page<String>` are both called `Page`.
@@ -14,7 +15,7 @@ use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 pub(super) use self::walk::Untraceable;
-use self::walk::{Asked, Walk};
+use self::walk::{Asked, Guesses, Walk};
 use crate::Fingerprint;
 
 /// A type with more variants than this, over all its enums, is not looked into.
@@ -22,12 +23,23 @@ const WALKS: usize = 10_000;
 
 /// A canonical description of the shape of `T`.
 pub(super) fn trace<T: DeserializeOwned>() -> Result<Vec<u8>, Untraceable> {
+    let mut guesses = Guesses::default();
+    loop {
+        match walk_through::<T>(&mut guesses) {
+            // From the beginning: what a walk that failed has left behind may be half of the truth.
+            Err(Untraceable::Because(_)) if guesses.turn() => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+fn walk_through<T: DeserializeOwned>(guesses: &mut Guesses) -> Result<Vec<u8>, Untraceable> {
     let mut shapes = Shapes::default();
     for _ in 0..WALKS {
         let seen = shapes.seen();
         let mut root = None;
-        T::deserialize(Asked { walk: &mut Walk::new(&mut shapes), part: &mut root })?;
-        let root = root.ok_or_else(|| Untraceable("it asks for nothing".into()))?;
+        T::deserialize(Asked { walk: &mut Walk::new(&mut shapes, guesses), part: &mut root })?;
+        let root = root.ok_or_else(|| Untraceable::Because("it asks for nothing".into()))?;
         if !shapes.find_the_way() {
             return Ok(shapes.describe(root));
         }
@@ -35,7 +47,7 @@ pub(super) fn trace<T: DeserializeOwned>() -> Result<Vec<u8>, Untraceable> {
             break;
         }
     }
-    Err(Untraceable("not all of its variants could be reached".into()))
+    Err(Untraceable::Because("not all of its variants could be reached".into()))
 }
 
 pub(super) fn fingerprint(shape: &[u8], version: u32) -> Fingerprint {

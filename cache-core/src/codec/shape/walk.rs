@@ -1,6 +1,10 @@
 //! One walk through a type.
 
-use std::fmt;
+use std::{
+    any::{TypeId, type_name},
+    collections::HashMap,
+    fmt,
+};
 
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor, value::U32Deserializer};
 
@@ -8,11 +12,18 @@ use super::{Id, Key, Kind, Shape, Shapes};
 
 /// Why the shape of a type cannot be found out.
 #[derive(Debug)]
-pub(in crate::codec) struct Untraceable(pub(super) String);
+pub(in crate::codec) enum Untraceable {
+    /// It is one of those types that postcard cannot hold.
+    AsksItsInput,
+    Because(String),
+}
 
 impl fmt::Display for Untraceable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            Self::AsksItsInput => f.write_str("it asks its input what it holds"),
+            Self::Because(why) => f.write_str(why),
+        }
     }
 }
 
@@ -20,13 +31,14 @@ impl std::error::Error for Untraceable {}
 
 impl de::Error for Untraceable {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
+        Self::Because(message.to_string())
     }
 }
 
 /// What one walk has to remember.
 pub(super) struct Walk<'w> {
     shapes: &'w mut Shapes,
+    guesses: &'w mut Guesses,
     /// The shapes that are being walked through, outermost first.
     active: Vec<Id>,
     /// For each enum that is being walked through: which variants.
@@ -38,9 +50,10 @@ pub(super) struct Walk<'w> {
 }
 
 impl<'w> Walk<'w> {
-    pub(super) fn new(shapes: &'w mut Shapes) -> Self {
+    pub(super) fn new(shapes: &'w mut Shapes, guesses: &'w mut Guesses) -> Self {
         Self {
             shapes,
+            guesses,
             active: Vec::new(),
             chosen: Vec::new(),
             steps: 0,
@@ -50,14 +63,14 @@ impl<'w> Walk<'w> {
 
     /// Notes that part number `index` of `whole` is `part`.
     fn note(&mut self, whole: Id, index: usize, part: Option<Id>) -> Result<(), Untraceable> {
-        let Some(part) = part else { return Err(Untraceable("a part asks for nothing".into())) };
+        let Some(part) = part else { return Err(Untraceable::Because("a part asks for nothing".into())) };
         let Shape { key, parts, .. } = &mut self.shapes.shapes[whole];
         if parts.len() <= index {
             parts.resize(index + 1, None);
         }
         match parts[index].replace(part) {
             Some(known) if known != part => {
-                Err(Untraceable(format!("`{}` is not always of one shape", key.name)))
+                Err(Untraceable::Because(format!("`{}` is not always of one shape", key.name)))
             }
             _ => Ok(()),
         }
@@ -90,7 +103,7 @@ impl<'w> Walk<'w> {
             return Ok(nearest);
         }
         base.or_else(|| (0..count).find(|&variant| !chosen.contains(&(id, variant))))
-            .ok_or_else(|| Untraceable(format!("`{}` has no value that ends", key.name)))
+            .ok_or_else(|| Untraceable::Because(format!("`{}` has no value that ends", key.name)))
     }
 }
 
@@ -131,12 +144,64 @@ impl<'a, 'w> Asked<'a, 'w> {
     }
 }
 
+/// What is given to a type that asks for a number or a text: types that check what they decode, such as
+/// dates, take only some.
+#[derive(Debug, Default)]
+pub(super) struct Guesses {
+    /// By visitor: the place of the next guess. The first one, where there is none.
+    places: HashMap<TypeId, usize>,
+    /// The visitor that was given something last, and how many guesses there are for it.
+    last: Option<(TypeId, usize)>,
+}
+
+impl Guesses {
+    /// Turns to the next guess for what was asked for last, as that was most likely refused. False if there
+    /// is none left.
+    pub(super) fn turn(&mut self) -> bool {
+        let Some((visitor, count)) = self.last else { return false };
+        let place = self.places.entry(visitor).or_insert(0);
+        *place += 1;
+        *place < count
+    }
+
+    fn guess<V, G: Copy>(&mut self, guesses: &[G]) -> G {
+        let visitor = typeid::of::<V>();
+        self.last = Some((visitor, guesses.len()));
+        let place = self.places.get(&visitor).copied().unwrap_or(0);
+        guesses[place.min(guesses.len() - 1)]
+    }
+}
+
+const TEXTS: [&str; 16] = [
+    "",
+    "1",
+    "2026-01-01",
+    "2026-01-01T00:00:00Z",
+    "2026-01-01T00:00:00",
+    "2026-01-01T00:00:00+00:00[UTC]",
+    "00:00:00",
+    "PT1S",
+    "UTC",
+    "Mon",
+    "Jan",
+    "00000000-0000-0000-0000-000000000000",
+    "http://localhost/",
+    "127.0.0.1",
+    "1.0.0",
+    "a@b.c",
+];
+
+const BYTES: [&[u8]; 8] = [&[], &[0; 16], &[0; 4], &[0; 8], &[0; 12], &[0; 20], &[0; 32], &[0; 64]];
+
 macro_rules! leaves {
-    ($($method:ident $kind:ident $visit:ident $value:expr;)+) => {$(
+    ($($method:ident $kind:ident $visit:ident $guesses:expr;)+) => {$(
         fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Untraceable> {
             // A number is a number, whoever reads it.
             self.place::<()>(Kind::$kind, "", &[], 0);
-            visitor.$visit($value)
+            let guess = self.walk.guesses.guess::<V, _>(&$guesses);
+            visitor.$visit(guess).map_err(|error: Untraceable| {
+                Untraceable::Because(format!("`{}` checks what it decodes: {error}", type_name::<V::Value>()))
+            })
         }
     )+};
 }
@@ -144,7 +209,7 @@ macro_rules! leaves {
 macro_rules! refused {
     ($($method:ident)+) => {$(
         fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Untraceable> {
-            Err(Untraceable("it asks its input what it holds".into()))
+            Err(Untraceable::AsksItsInput)
         }
     )+};
 }
@@ -157,24 +222,24 @@ impl<'de> de::Deserializer<'de> for Asked<'_, '_> {
     }
 
     leaves! {
-        deserialize_bool Bool visit_bool false;
-        deserialize_i8 I8 visit_i8 0;
-        deserialize_i16 I16 visit_i16 0;
-        deserialize_i32 I32 visit_i32 0;
-        deserialize_i64 I64 visit_i64 0;
-        deserialize_i128 I128 visit_i128 0;
-        deserialize_u8 U8 visit_u8 0;
-        deserialize_u16 U16 visit_u16 0;
-        deserialize_u32 U32 visit_u32 0;
-        deserialize_u64 U64 visit_u64 0;
-        deserialize_u128 U128 visit_u128 0;
-        deserialize_f32 F32 visit_f32 0.0;
-        deserialize_f64 F64 visit_f64 0.0;
-        deserialize_char Char visit_char 'A';
-        deserialize_str Str visit_borrowed_str "";
-        deserialize_string Str visit_string String::new();
-        deserialize_bytes Bytes visit_borrowed_bytes b"";
-        deserialize_byte_buf Bytes visit_byte_buf Vec::new();
+        deserialize_bool Bool visit_bool [false, true];
+        deserialize_i8 I8 visit_i8 [1, 0];
+        deserialize_i16 I16 visit_i16 [1, 0];
+        deserialize_i32 I32 visit_i32 [1, 0];
+        deserialize_i64 I64 visit_i64 [1, 0];
+        deserialize_i128 I128 visit_i128 [1, 0];
+        deserialize_u8 U8 visit_u8 [1, 0];
+        deserialize_u16 U16 visit_u16 [1, 0];
+        deserialize_u32 U32 visit_u32 [1, 0];
+        deserialize_u64 U64 visit_u64 [1, 0];
+        deserialize_u128 U128 visit_u128 [1, 0];
+        deserialize_f32 F32 visit_f32 [0.0, 1.0];
+        deserialize_f64 F64 visit_f64 [0.0, 1.0];
+        deserialize_char Char visit_char ['A', '0'];
+        deserialize_str Str visit_borrowed_str TEXTS;
+        deserialize_string Str visit_borrowed_str TEXTS;
+        deserialize_bytes Bytes visit_borrowed_bytes BYTES;
+        deserialize_byte_buf Bytes visit_borrowed_bytes BYTES;
     }
 
     refused!(deserialize_any deserialize_identifier deserialize_ignored_any);
@@ -265,7 +330,8 @@ impl<'de> de::Deserializer<'de> for Asked<'_, '_> {
     ) -> Result<V::Value, Untraceable> {
         let id = self.place::<V>(Kind::Enum, name, variants, 0);
         let variant = self.walk.choose(id)?;
-        let name = *variants.get(variant).ok_or_else(|| Untraceable(format!("`{name}` has no variant")))?;
+        let name =
+            *variants.get(variant).ok_or_else(|| Untraceable::Because(format!("`{name}` has no variant")))?;
         self.walk.chosen.push((id, variant));
         let before = self.walk.steps;
         self.within(id, |walk| {
@@ -327,7 +393,7 @@ impl<'de> de::MapAccess<'de> for Parts<'_, '_> {
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Untraceable> {
-        self.part(seed)?.ok_or_else(|| Untraceable("it asks for a value without a key".into()))
+        self.part(seed)?.ok_or_else(|| Untraceable::Because("it asks for a value without a key".into()))
     }
 
     fn size_hint(&self) -> Option<usize> {
