@@ -8,6 +8,7 @@
 //! | `memory` | yes | [`memory`]: the memory tier, and [`MemoryCache`](memory::MemoryCache) for use alone |
 //! | `sqlite` | yes | [`sqlite`]: the SQLite tier, and [`SqliteCache`](sqlite::SqliteCache) for use alone |
 //! | `zstd` | no | Zstandard beside lz4 for stored values |
+//! | `test-support` | no | [`core::conformance`](cache_core): the suite that every tier must pass |
 //!
 //! Each tier is a crate of its own, and so is [`core`], which they share: who needs one takes that one.
 
@@ -25,7 +26,7 @@ pub use cache_sqlite as sqlite;
 
 pub use cache_core::{
     Budget, Bytes, Compression, EntryInfo, Error, ErrorKind, Handle, Level, LoadError, Result, Route, Routes,
-    TieredCache, TieredCache as Cache, Ttl, days, hours, minutes, stats, stats::Stats,
+    TieredCache, TieredCache as Cache, Ttl, days, hours, minutes, seconds, stats, stats::Stats,
 };
 #[cfg(any(feature = "memory", feature = "sqlite"))]
 pub use open::CacheOptions;

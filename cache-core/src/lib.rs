@@ -55,7 +55,7 @@ pub use clock::{Clock, CoarseClock, ManualClock, SystemClock, Time, default_cloc
 pub use compression::Compression;
 pub use entry::{EncodeFn, Entry, EntryInfo, Fingerprint, Live, Value, is_fresh};
 pub use error::{Error, ErrorKind, Result};
-pub use route::{Budget, BudgetSpec, Level, Route, Routes, Ttl, days, hours, minutes};
+pub use route::{Budget, BudgetSpec, Level, Route, Routes, Ttl, days, hours, minutes, seconds};
 pub use tier::{Cause, Departure, Guard, Observer, Put, Tier, Touch, Unguarded, Usage};
 #[cfg(feature = "tiered")]
 pub use tiered::{Builder, Handle, LoadError, TieredCache};

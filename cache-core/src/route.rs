@@ -131,6 +131,12 @@ impl From<&str> for BudgetSpec {
     }
 }
 
+impl From<String> for BudgetSpec {
+    fn from(text: String) -> Self {
+        Self(text.parse())
+    }
+}
+
 /// Where a category is at home and what its entries get.
 ///
 /// ```
@@ -198,9 +204,9 @@ impl Route {
         self
     }
 
-    /// The version of what the category holds. Entries of another version are misses: raise it when
-    /// the meaning of a value changes while its shape does not, and whenever a type changes whose
-    /// shape cannot be traced.
+    /// The version of what the category holds. Entries of another version are misses: raise it when the
+    /// meaning of a value changes while its shape does not. For a type whose shape cannot be traced it is all
+    /// that tells old entries from new ones: raise it whenever such a type changes.
     #[must_use]
     pub fn version(mut self, version: u32) -> Self {
         self.version = Some(version);
@@ -280,7 +286,6 @@ impl Routes {
     /// current week in memory; week data, task lists and aggregated statistics in the database;
     /// analyses, charts and exports in files.
     pub fn reference() -> Self {
-        let seconds = Duration::from_secs;
         let (memory, sqlite, file) = (Route::memory, Route::sqlite, Route::file);
         let lz4 = Compression::Lz4;
         Self::empty()
@@ -316,6 +321,11 @@ impl Default for Routes {
     fn default() -> Self {
         Self::reference()
     }
+}
+
+/// So many seconds.
+pub const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
 /// So many minutes.

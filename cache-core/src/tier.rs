@@ -26,6 +26,9 @@ pub trait Tier: Send + Sync + fmt::Debug {
 
     /// The entry under `key`, unless there is none, it has expired, or it was created in the future.
     ///
+    /// An entry that was seen to have expired is removed, so that it does not come back when the clock is
+    /// set back.
+    ///
     /// # Errors
     /// The tier cannot be read, or what it holds is damaged. The cache takes an error for a miss.
     fn get(&self, key: &Key<'_>) -> Result<Option<Entry>>;
@@ -34,6 +37,11 @@ pub trait Tier: Send + Sync + fmt::Debug {
     ///
     /// The guard is asked under whatever lock orders the writes of one key, just before the entry
     /// becomes visible: of two writes that race, the later one has to win in every tier.
+    ///
+    /// The entries of a category never count more than the route's [budget](crate::Route::byte_limit), as
+    /// [`usage`](Self::usage) tells it: others of the category make room, and the
+    /// [observer](Self::observe) hears of them. Which ones is up to the tier; those used least recently is
+    /// what users expect.
     ///
     /// # Errors
     /// What was there stays. [`ErrorKind::TooLarge`] for an entry that does not fit its category's
@@ -51,6 +59,16 @@ pub trait Tier: Send + Sync + fmt::Debug {
     /// # Errors
     /// The tier cannot be read.
     fn scan(&self, category: &Arc<Category>, visit: &mut dyn FnMut(EntryInfo)) -> Result<()>;
+
+    /// Whether the tier can do what the route of a category asks for; asked once, when the category is
+    /// defined.
+    ///
+    /// # Errors
+    /// It cannot, such as a compression that this build lacks.
+    fn check(&self, category: &Category) -> Result<()> {
+        let _ = category;
+        Ok(())
+    }
 
     /// What [`get`](Self::get) would return, without counting as use of it.
     ///

@@ -275,7 +275,10 @@ impl Inner {
             if *space.category.route() == route {
                 return Ok(space.clone());
             }
-            let why = "the category is there already, with another route".into();
+            let why =
+                "it is there already, with another route; to change one that the cache begins with, begin \
+                       with other routes"
+                    .into();
             return Err(Error::new(ErrorKind::InvalidRoute(why)).about(format_args!("category {name:?}")));
         }
         let index = u32::try_from(spaces.in_order.len()).unwrap_or(u32::MAX);
@@ -285,6 +288,7 @@ impl Inner {
             .filter(|(level, _)| *level == Level::L1 && home.0 != Level::L1 && route.has_front())
             .map(|(level, tier)| Seat::new(*level, tier.clone()));
         let category = Category::new(index, name, route)?;
+        home.1.check(&category).map_err(|error| error.about(format_args!("category {name:?}")))?;
         let space = Arc::new(Space::new(category, front, Seat::new(home.0, home.1.clone())));
         spaces.by_name.insert(name.into(), space.clone());
         spaces.in_order.push(space.clone());
@@ -363,7 +367,8 @@ impl Drop for Owner {
 
 impl fmt::Debug for TieredCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TieredCache").field("tiers", &self.0.tiers).finish_non_exhaustive()
+        let tiers: Vec<_> = self.0.tiers.iter().map(|(level, tier)| (level, tier.name())).collect();
+        f.debug_struct("TieredCache").field("tiers", &tiers).finish_non_exhaustive()
     }
 }
 

@@ -73,6 +73,17 @@ pub struct MemoryStats {
     pub bytes: u64,
 }
 
+impl MemoryStats {
+    /// Hits over reads, 0 to 1; 0 before the first read.
+    #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+    pub fn hit_ratio(&self) -> f64 {
+        match self.hits + self.misses {
+            0 => 0.0,
+            reads => self.hits as f64 / reads as f64,
+        }
+    }
+}
+
 impl<K, V> MemoryCache<K, V>
 where
     K: Hash + Eq,
@@ -284,6 +295,6 @@ impl<K, V> std::panic::RefUnwindSafe for MemoryCache<K, V> {}
 
 impl<K, V> fmt::Debug for MemoryCache<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryCache").field("quota", &self.group.quota).finish_non_exhaustive()
+        f.debug_struct("MemoryCache").field("quota", self.store.total()).finish_non_exhaustive()
     }
 }

@@ -96,14 +96,16 @@ enum Scope {
     All,
 }
 
+impl<K, V> Store<K, V> {
+    pub(crate) fn total(&self) -> &Quota {
+        &self.total
+    }
+}
+
 impl<K: Eq, V> Store<K, V> {
     pub(crate) fn new(shards: usize, total: Quota, fronts: Quota) -> Self {
         let shard = || Mutex::new(Shard { lists: Vec::new(), tick: 0, hits: 0, misses: 0 });
         Self { shards: (0..shards.next_power_of_two()).map(|_| shard()).collect(), total, fronts }
-    }
-
-    pub(crate) fn total(&self) -> &Quota {
-        &self.total
     }
 
     /// The value under `key`, and the entry instead if its time was over.

@@ -170,7 +170,10 @@ impl Space {
             .seats()
             .map(|seat| {
                 let usage = seat.tier.usage(&self.category);
-                seat.heard(&usage, self.category.name());
+                // After the end, there is nothing to count; that is no failure.
+                if !matches!(&usage, Err(error) if *error.kind() == ErrorKind::Closed) {
+                    seat.heard(&usage, self.category.name());
+                }
                 seat.counters.snapshot(seat.tier.name(), usage.unwrap_or_default())
             })
             .collect();

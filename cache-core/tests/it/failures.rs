@@ -185,9 +185,18 @@ fn what_stays_in_memory_need_not_be_encodable() {
 
 #[test]
 fn category_refused_for_its_type_can_be_defined_with_a_version() {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(try_from = "String")]
+    struct Picky(String);
+    impl TryFrom<String> for Picky {
+        type Error = String;
+        fn try_from(text: String) -> Result<Self, String> {
+            if text == "open sesame" { Ok(Self(text)) } else { Err("no".to_owned()) }
+        }
+    }
     let Bench { cache, .. } = bench();
-    cache.define::<std::num::NonZeroU8>("mine", Route::sqlite()).unwrap_err();
-    cache.define::<std::num::NonZeroU8>("mine", Route::sqlite().version(1)).unwrap();
+    cache.define::<Picky>("mine", Route::sqlite()).unwrap_err();
+    cache.define::<Picky>("mine", Route::sqlite().version(1)).unwrap();
 }
 
 /// A write that is cut short by a clear which then fails: the value from before both is served.
