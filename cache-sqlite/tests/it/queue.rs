@@ -293,3 +293,22 @@ fn longest_delay_of_all_leaves_full_batches_to_the_thread() {
         std::thread::yield_now();
     }
 }
+
+#[test]
+fn inserts_are_accepted_again_after_a_failed_commit_of_use_alone() {
+    let bench = Bench::new();
+    let c = category("c");
+    let cache = bench.options().busy_timeout(Duration::from_millis(1)).open(bench.path()).unwrap();
+    cache.put_in(&c, "k", &bench.entry("v")).unwrap();
+    cache.flush().unwrap();
+    cache.value(&c, "k").unwrap();
+    let other = bench.raw();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    cache.flush().unwrap_err();
+    other.execute_batch("ROLLBACK").unwrap();
+    let start = std::time::Instant::now();
+    while let Err(error) = cache.put_in(&c, "new", &bench.entry("v")) {
+        assert!(start.elapsed() < Duration::from_secs(10), "{error}");
+        std::thread::yield_now();
+    }
+}
