@@ -247,13 +247,13 @@ impl Store {
             let what = ErrorKind::Corrupt("the database was replaced and is damaged again".into());
             return Err(Error::new(what).about(self.file.path().display()));
         }
-        writer.replacements += 1;
         let _gate = self.gate.write();
         self.readers.close_idle();
         writer.connection = None;
         let connection = connect::writer(&self.file, &self.options)?;
         self.wal.store(connection.wal, SeqCst);
         writer.connection = Some(connection);
+        writer.replacements += 1;
         self.damaged.store(false, SeqCst);
         Ok(())
     }

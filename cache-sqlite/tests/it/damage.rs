@@ -41,6 +41,24 @@ fn probe(bench: &Bench) -> usize {
     found
 }
 
+/// Overwrites the root page of the entries, so that any look into the table fails.
+#[cfg(unix)]
+fn break_entries(bench: &Bench) {
+    let root: u32 = bench
+        .raw()
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'entries'", [], |row| row.get(0))
+        .unwrap();
+    overwrite(bench, &[0xFF; 4096], u64::from(root - 1) * 4096);
+}
+
+#[cfg(unix)]
+fn overwrite(bench: &Bench, bytes: &[u8], at: u64) {
+    use std::os::unix::fs::FileExt;
+    let file = fs::OpenOptions::new().write(true).open(bench.path()).unwrap();
+    file.write_all_at(bytes, at).unwrap();
+    std::mem::forget(file); // closing it would drop the locks of this process
+}
+
 #[test]
 fn flipped_bytes_give_no_wrong_value_and_heal() {
     let whole = Bench::new();
@@ -143,16 +161,7 @@ fn damaged_file_that_another_has_open_is_emptied_in_place() {
     let (one, two) = (bench.open(), bench.open());
     let c = category("c");
     assert!(one.value(&c, "k1").unwrap().is_some());
-    // The root page of the entries: any look into the table fails.
-    let raw = bench.raw();
-    let root: u32 = raw
-        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'entries'", [], |row| row.get(0))
-        .unwrap();
-    drop(raw);
-    use std::os::unix::fs::FileExt;
-    let file = fs::OpenOptions::new().write(true).open(bench.path()).unwrap();
-    file.write_all_at(&[0xFF; 4096], u64::from(root - 1) * 4096).unwrap();
-    std::mem::forget(file); // closing it would drop the locks of this process
+    break_entries(&bench);
     let fresh = bench.open();
     assert!(matches!(fresh.value(&c, "k2").unwrap_err().kind(), ErrorKind::Corrupt(_)));
     fresh.maintain().unwrap();
@@ -251,4 +260,24 @@ fn path_that_cannot_be_used_is_named() {
     fs::create_dir(bench.path()).unwrap();
     let error = bench.options().open(bench.path()).unwrap_err();
     assert!(error.to_string().contains("cache.db"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn damaged_file_that_cannot_be_set_aside_is_tried_again() {
+    let bench = Bench::new();
+    let c = category("c");
+    fill(&bench);
+    let cache = bench.options().without_thread().open(bench.path()).unwrap();
+    break_entries(&bench);
+    fs::create_dir_all(aside(&bench).join("in the way")).unwrap();
+    cache.value(&c, "k1").unwrap_err();
+    for _ in 0..5 {
+        let error = cache.maintain().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Storage(_)), "{error}");
+    }
+    fs::remove_dir_all(aside(&bench)).unwrap();
+    cache.maintain().unwrap();
+    cache.put_in(&c, "new", &bench.entry("v")).unwrap();
+    cache.flush().unwrap();
 }
