@@ -70,9 +70,9 @@ impl Store {
     ) -> Result<T> {
         let gate = self.gate.read();
         let open = || connect::reader(&self.file, &self.options);
-        let (outcome, newly_kept) =
-            self.readers.read(snapshot, open, |conn| retry(self.patience(), || work(conn)))?;
+        let read = self.readers.read(snapshot, open, |conn| retry(self.options.patience(), || work(conn)));
         drop(gate);
+        let (outcome, newly_kept) = read.map_err(|error| self.note(error))?;
         if newly_kept {
             self.time_kept_reads();
         }

@@ -8,7 +8,6 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     thread::JoinHandle,
-    time::Duration,
 };
 
 use cache_core::{Departure, Error, ErrorKind, Observer, Result};
@@ -33,9 +32,6 @@ const MOST_REPLACEMENTS: u32 = 3;
 /// The size in bytes up to which the write-ahead log is left beside the database at the end: the next
 /// open reads that much faster than this process could sync it into the database.
 const LOG_LEFT: u64 = 128 << 10;
-
-/// How many times the busy timeout a call waits for other processes.
-const PATIENCE: u32 = 6;
 
 /// Everything of an open cache.
 ///
@@ -127,7 +123,7 @@ impl Store {
         let Some(WriteConnection { conn, .. }) = &mut writer.connection else {
             return Err(Error::new(ErrorKind::Closed).about(self.file.path().display()));
         };
-        let outcome = retry(self.patience(), || work(conn));
+        let outcome = retry(self.options.patience(), || work(conn));
         if outcome.is_ok() {
             self.readers.renew();
         }
@@ -201,7 +197,7 @@ impl Store {
                 let limits = self.limits.lock().clone();
                 let total = self.options.byte_limit.limit();
                 let work = Work { batch: &batch, hits: &hits, limits: &limits, total, all_budgets };
-                retry(self.patience(), || commit::commit(conn, &work))
+                retry(self.options.patience(), || commit::commit(conn, &work))
                     .map_err(|error| of_sqlite(error, self.file.path(), "committing"))
             }
             None => Err(Error::new(ErrorKind::Closed).about(self.file.path().display())),
@@ -222,11 +218,6 @@ impl Store {
                 Err(error)
             }
         }
-    }
-
-    /// How long a call waits for other processes before it says so.
-    pub(crate) fn patience(&self) -> Duration {
-        self.options.busy_timeout * PATIENCE
     }
 
     /// Remembers that the file is damaged, if that is what the error says.

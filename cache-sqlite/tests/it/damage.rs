@@ -281,3 +281,15 @@ fn damaged_file_that_cannot_be_set_aside_is_tried_again() {
     cache.put_in(&c, "new", &bench.entry("v")).unwrap();
     cache.flush().unwrap();
 }
+
+#[cfg(unix)]
+#[test]
+fn damage_that_keeps_readers_from_opening_is_remembered() {
+    let bench = Bench::new();
+    fill(&bench);
+    let cache = bench.open();
+    overwrite(&bench, &[7; 16], 0);
+    let error = cache.value(&category("c"), "k1").unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Corrupt(_)), "{error}");
+    assert_ne!(fs::read(bench.dir.path().join("cache.db.lock")).unwrap(), b"");
+}

@@ -1,5 +1,7 @@
 //! Several users of one file.
 
+use std::time::Duration;
+
 use cache_core::Tier;
 use cache_sqlite::{Durability, JournalMode, Pragmas};
 
@@ -106,4 +108,27 @@ fn rollback_journal_is_shared_too() {
         }
     });
     assert_eq!(caches[0].keys(&c).len(), 40);
+}
+
+#[test]
+fn file_locked_for_longer_than_the_timeout_is_waited_for() {
+    let bench = Bench::new();
+    let c = category("c");
+    let open = || {
+        let pragmas = Pragmas::new().journal_mode(JournalMode::Delete);
+        bench.options().busy_timeout(Duration::from_millis(100)).pragmas(pragmas).open(bench.path())
+    };
+    let cache = open().unwrap();
+    cache.put_in(&c, "k", &bench.entry("v")).unwrap();
+    cache.flush().unwrap();
+    let other = bench.raw();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    std::thread::scope(|scope| {
+        let reads = scope.spawn(|| cache.value(&c, "k").unwrap());
+        let opens = scope.spawn(|| open().map(drop).unwrap());
+        std::thread::sleep(Duration::from_millis(250));
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(reads.join().unwrap().unwrap(), b"v");
+        opens.join().unwrap();
+    });
 }
