@@ -293,3 +293,13 @@ fn damage_that_keeps_readers_from_opening_is_remembered() {
     assert!(matches!(error.kind(), ErrorKind::Corrupt(_)), "{error}");
     assert_ne!(fs::read(bench.dir.path().join("cache.db.lock")).unwrap(), b"");
 }
+
+#[test]
+fn lock_file_with_other_content_is_left_as_it_is() {
+    let bench = Bench::new();
+    fill(&bench);
+    let lock = bench.dir.path().join("cache.db.lock");
+    fs::write(&lock, "somebody's process 4711").unwrap();
+    assert_eq!(bench.open().keys(&category("c")).len(), 300);
+    assert_eq!(fs::read(&lock).unwrap(), b"somebody's process 4711");
+}

@@ -109,6 +109,18 @@ fn link_in_the_place_of_the_file_is_not_followed() {
     assert_eq!(std::fs::read(&target).unwrap(), b"");
 }
 
+#[cfg(unix)]
+#[test]
+fn link_in_the_place_of_the_lock_file_is_not_followed() {
+    let bench = Bench::new();
+    let target = bench.dir.path().join("target");
+    std::fs::write(&target, "damaged\n but precious").unwrap();
+    std::os::unix::fs::symlink(&target, bench.dir.path().join("cache.db.lock")).unwrap();
+    let error = bench.options().open(bench.path()).unwrap_err();
+    assert!(error.to_string().contains("cache.db.lock"), "{error}");
+    assert_eq!(std::fs::read(&target).unwrap(), b"damaged\n but precious");
+}
+
 #[test]
 fn folder_is_made_where_it_is_missing() {
     let bench = Bench::new();
