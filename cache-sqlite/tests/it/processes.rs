@@ -1,12 +1,12 @@
 //! Several users of one file.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cache_core::Tier;
 use cache_sqlite::{Durability, JournalMode, Pragmas};
 
 use crate::{
-    bench::{Bench, Calls, category},
+    bench::{Bench, Calls, category, noise},
     crash::child,
 };
 
@@ -131,4 +131,19 @@ fn file_locked_for_longer_than_the_timeout_is_waited_for() {
         assert_eq!(reads.join().unwrap().unwrap(), b"v");
         opens.join().unwrap();
     });
+}
+
+#[test]
+fn long_reader_elsewhere_does_not_hold_up_maintenance() {
+    let bench = Bench::new();
+    let c = category("c");
+    let cache = bench.options().busy_timeout(Duration::from_secs(60)).open(bench.path()).unwrap();
+    let reader = bench.raw();
+    reader.execute_batch("BEGIN; SELECT * FROM entries").unwrap();
+    for i in 0..500 {
+        cache.put_in(&c, &i.to_string(), &bench.entry(noise(i, 10_000))).unwrap();
+    }
+    let start = Instant::now();
+    cache.maintain().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(30));
 }
