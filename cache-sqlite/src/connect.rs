@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cache_core::{Error, ErrorKind, Result};
-use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, config::DbConfig};
 
 use crate::{
     SqliteOptions,
@@ -102,6 +102,11 @@ fn open(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
     }
     if owner != Owner::Ours {
         let what = ErrorKind::Foreign("the database belongs to another program".into());
+        return Err(Error::new(what).about(file.path().display()));
+    }
+    // SQLite opens a file that it may not write for reading, without a word.
+    if conn.is_readonly(MAIN_DB).map_err(of)? {
+        let what = ErrorKind::Storage("the database is read-only".into());
         return Err(Error::new(what).about(file.path().display()));
     }
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(of)?;

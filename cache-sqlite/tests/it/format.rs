@@ -152,3 +152,17 @@ fn row_of_another_key_with_the_same_hash_is_a_miss_and_gives_way() {
     assert_eq!(cache.value(&c, "k").unwrap().unwrap(), b"new");
     assert_eq!(cache.keys(&c), ["k"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn file_that_may_not_be_written_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    drop(bench.open());
+    std::fs::set_permissions(bench.path(), std::fs::Permissions::from_mode(0o400)).unwrap();
+    if std::fs::OpenOptions::new().write(true).open(bench.path()).is_ok() {
+        return; // The superuser may write every file.
+    }
+    let error = bench.options().open(bench.path()).unwrap_err();
+    assert!(matches!(error.kind(), cache_core::ErrorKind::Storage(_)), "{error}");
+}
