@@ -164,7 +164,11 @@ impl Store {
 }
 
 /// The row of a key, not verified.
-fn row(conn: &rusqlite::Connection, id: i64, key: &Key<'_>) -> rusqlite::Result<Option<Result<Stored>>> {
+pub(crate) fn row(
+    conn: &rusqlite::Connection,
+    id: i64,
+    key: &Key<'_>,
+) -> rusqlite::Result<Option<Result<Stored>>> {
     let mut query = conn.prepare_cached(ROW)?;
     let mut rows = query.query([id])?;
     let Some(row) = rows.next()? else { return Ok(None) };

@@ -303,3 +303,19 @@ fn lock_file_with_other_content_is_left_as_it_is() {
     assert_eq!(bench.open().keys(&category("c")).len(), 300);
     assert_eq!(fs::read(&lock).unwrap(), b"somebody's process 4711");
 }
+
+#[test]
+fn good_entry_that_replaced_a_damaged_one_stays() {
+    let bench = Bench::new();
+    let c = category("c");
+    let open = || bench.options().without_thread().open(bench.path()).unwrap();
+    let (one, two) = (open(), open());
+    one.put_in(&c, "k", &bench.entry("value")).unwrap();
+    one.flush().unwrap();
+    bench.raw().execute_batch("UPDATE entries SET value = x'00'").unwrap();
+    one.value(&c, "k").unwrap_err();
+    two.put_in(&c, "k", &bench.entry("good")).unwrap();
+    two.flush().unwrap();
+    one.flush().unwrap();
+    assert_eq!(one.value(&c, "k").unwrap().unwrap(), b"good");
+}
