@@ -35,7 +35,7 @@ const LOG_LEFT: u64 = 128 << 10;
 
 /// Everything of an open cache.
 ///
-/// Locks are taken in this order: `gate`, `writer`, `queue`, then those inside `readers` and `hits`. No
+/// Locks are taken in this order: `writer`, `gate`, `queue`, then those inside `readers` and `hits`. No
 /// lock is held while an observer or a visitor runs.
 pub(crate) struct Store {
     pub(crate) options: SqliteOptions,
