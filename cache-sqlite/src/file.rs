@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cache_core::Result;
+use cache_core::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 
 use crate::{error::of_io, schema::APPLICATION_ID};
@@ -44,10 +44,29 @@ impl StoreFile {
             _ => private(OpenOptions::new().read(true).write(true).create(true)).open(&lock_path),
         };
         let lock = opened.map_err(|error| of_io(error, &lock_path, "opening the lock file"))?;
-        tolerate(lock.lock_shared()).map_err(|error| of_io(error, &lock_path, "locking"))?;
         let file = Self { path, lock: Mutex::new(lock) };
+        file.refuse_anothers()?;
+        file.lock_shared()?;
         file.create()?;
         Ok(file)
+    }
+
+    /// Refuses a database of another program before SQLite sees it. SQLite would roll back its journal,
+    /// or take it for ours because of a log that a cache left here before the file was replaced.
+    ///
+    /// Left to SQLite if somebody has the cache open: then the raw file must not be touched.
+    fn refuse_anothers(&self) -> Result<()> {
+        let lock = self.lock.lock();
+        if lock.try_lock().is_err() || !fs::symlink_metadata(&self.path).is_ok_and(|found| found.is_file()) {
+            return Ok(());
+        }
+        let mut start = [0; 105];
+        let read = File::open(&self.path).and_then(|mut file| file.read_exact(&mut start));
+        if read.is_ok() && is_of_another(&start) {
+            let what = ErrorKind::Foreign("the database belongs to another program".into());
+            return Err(Error::new(what).about(self.path.display()));
+        }
+        Ok(())
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -160,6 +179,18 @@ impl StoreFile {
         let _ = lock.unlock();
         tolerate(lock.lock_shared()).map_err(|error| of_io(error, &self.path, "locking"))
     }
+}
+
+/// Whether a file that starts like this is a database with another mark than ours, or without a mark but
+/// with something in it. See <https://sqlite.org/fileformat2.html>.
+fn is_of_another(start: &[u8; 105]) -> bool {
+    let (mark, version) = (&start[68..72], &start[60..64]);
+    // The root page of the schema comes after the header of 100 bytes: its kind, 13 for a leaf, and in
+    // bytes 3 and 4 how many tables and the like it holds.
+    let is_empty = start[100] == 13 && start[103..105] == [0, 0];
+    start.starts_with(b"SQLite format 3\0")
+        && *mark != APPLICATION_ID.to_be_bytes()
+        && !(*mark == [0; 4] && *version == [0; 4] && is_empty)
 }
 
 /// A file system without locks is used without them, as by one process alone.

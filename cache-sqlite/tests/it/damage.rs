@@ -319,3 +319,44 @@ fn good_entry_that_replaced_a_damaged_one_stays() {
     one.flush().unwrap();
     assert_eq!(one.value(&c, "k").unwrap().unwrap(), b"good");
 }
+
+#[test]
+fn database_that_was_put_beside_a_log_of_ours_is_refused_and_untouched() {
+    let bench = Bench::new();
+    let cache = bench.open();
+    for i in 0..20 {
+        cache.put_in(&category("c"), &i.to_string(), &bench.entry(noise(i, 1_000))).unwrap();
+    }
+    cache.close().unwrap();
+    drop(cache);
+    let log = bench.dir.path().join("cache.db-wal");
+    let left = fs::read(&log).unwrap();
+    let other = Bench::new();
+    other.raw().execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES(1)").unwrap();
+    fs::copy(other.path(), bench.path()).unwrap();
+    let error = bench.options().open(bench.path()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Foreign(_)), "{error}");
+    assert_eq!(fs::read(bench.path()).unwrap(), fs::read(other.path()).unwrap());
+    assert_eq!(fs::read(log).unwrap(), left);
+}
+
+#[test]
+fn journal_of_another_program_is_not_rolled_back() {
+    let other = Bench::new();
+    let raw = other.raw();
+    raw.execute_batch("PRAGMA cache_size = 5; CREATE TABLE t(x)").unwrap();
+    for i in 0..100 {
+        raw.execute("INSERT INTO t VALUES(?1)", [noise(i, 1_000)]).unwrap();
+    }
+    raw.execute_batch("BEGIN; UPDATE t SET x = zeroblob(1000)").unwrap();
+    let bench = Bench::new();
+    let files =
+        |bench: &Bench| ["", "-journal"].map(|end| PathBuf::from(format!("{}{end}", bench.path().display())));
+    for (from, to) in files(&other).iter().zip(files(&bench)) {
+        fs::copy(from, to).unwrap();
+    }
+    let before = files(&bench).map(|file| fs::read(file).unwrap());
+    let error = bench.options().open(bench.path()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Foreign(_)), "{error}");
+    assert_eq!(files(&bench).map(|file| fs::read(file).unwrap()), before);
+}
