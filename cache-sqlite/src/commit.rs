@@ -1,13 +1,18 @@
 //! One batch, one transaction.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use cache_core::Cause;
+use cache_core::{Category, Cause, Key};
 use rusqlite::{Connection, OptionalExtension, Result, TransactionBehavior};
 
 use crate::{
+    error::is_corrupt,
     hits::Hit,
     ledger::{Ledger, Left, integer, text},
+    lookup,
     queue::{Batch, Op, Row},
     record::Record,
 };
@@ -45,6 +50,9 @@ pub(crate) fn commit(conn: &mut Connection, work: &Work<'_>) -> Result<Vec<Left>
                 written.insert(record.category.name());
             }
             Op::Remove { key, .. } => remove(&transaction, &mut ledger, id, key)?,
+            // A good row was written since the damaged one was read.
+            Op::Drop { category, key, which: Row::Damaged }
+                if !is_damaged(&transaction, id, category, key)? => {}
             Op::Drop { which, .. } => drop_row(&transaction, &mut ledger, id, *which)?,
         }
     }
@@ -138,6 +146,14 @@ fn remove(conn: &Connection, ledger: &mut Ledger<'_>, id: i64, key: &str) -> Res
         Some((category, size)) => ledger.delete(id, category, size),
         None => Ok(()),
     }
+}
+
+/// Whether the row of a key is there and cannot be served.
+fn is_damaged(conn: &Connection, id: i64, category: &Arc<Category>, key: &str) -> Result<bool> {
+    let Ok(key) = Key::new(category, key) else { return Ok(false) };
+    let Some(row) = lookup::row(conn, id, &key)? else { return Ok(false) };
+    let served = row.and_then(|stored| stored.verify(&key).and_then(|()| stored.into_entry(&key)));
+    Ok(served.is_err_and(|error| is_corrupt(&error)))
 }
 
 fn drop_row(conn: &Connection, ledger: &mut Ledger<'_>, id: i64, which: Row) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cache_core::{Error, ErrorKind, Result};
-use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, config::DbConfig};
 
 use crate::{
     SqliteOptions,
@@ -52,7 +52,7 @@ pub(crate) fn reader(file: &StoreFile, options: &SqliteOptions) -> Result<Connec
         options.pragmas.apply(&conn)?;
         Ok(conn)
     };
-    set_up().map_err(|error| of_sqlite(error, file.path(), "opening the database"))
+    retry(options.patience(), set_up).map_err(|error| of_sqlite(error, file.path(), "opening the database"))
 }
 
 /// Puts an empty database in the place of a damaged one. The caller has closed its connections.
@@ -83,7 +83,7 @@ fn empty(file: &StoreFile, options: &SqliteOptions) -> rusqlite::Result<()> {
     // Reading the schema comes first; whether it succeeds does not matter.
     let _ = Owner::of(&conn);
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_RESET_DATABASE, true)?;
-    let emptied = retry(options.busy_timeout, || conn.execute_batch("VACUUM"));
+    let emptied = retry(options.patience(), || conn.execute_batch("VACUUM"));
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_RESET_DATABASE, false)?;
     emptied?;
     conn.pragma_update(None, "user_version", 0)?;
@@ -95,13 +95,18 @@ fn open(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
     let mut conn = connect(file, options).map_err(of)?;
     // Closing the last connection moves the log into the file: not in a file that may not be ours.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(of)?;
-    let mut owner = retry(options.busy_timeout, || Owner::of(&conn)).map_err(of)?;
+    let mut owner = retry(options.patience(), || Owner::of(&conn)).map_err(of)?;
     if matches!(owner, Owner::Nobody | Owner::OtherFormat) {
-        retry(options.busy_timeout, || schema::create(&mut conn)).map_err(of)?;
+        retry(options.patience(), || schema::create(&mut conn)).map_err(of)?;
         owner = Owner::of(&conn).map_err(of)?;
     }
     if owner != Owner::Ours {
         let what = ErrorKind::Foreign("the database belongs to another program".into());
+        return Err(Error::new(what).about(file.path().display()));
+    }
+    // SQLite opens a file that it may not write for reading, without a word.
+    if conn.is_readonly(MAIN_DB).map_err(of)? {
+        let what = ErrorKind::Storage("the database is read-only".into());
         return Err(Error::new(what).about(file.path().display()));
     }
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(of)?;
@@ -133,7 +138,7 @@ fn set_journal(conn: &Connection, file: &StoreFile, options: &SqliteOptions) -> 
     let mut now = conn.pragma_query_value(None, "journal_mode", mode)?;
     if !now.eq_ignore_ascii_case(word) {
         let set =
-            retry(options.busy_timeout, || conn.pragma_update_and_check(None, "journal_mode", word, mode));
+            retry(options.patience(), || conn.pragma_update_and_check(None, "journal_mode", word, mode));
         match set {
             Ok(mode) => now = mode,
             Err(error) if is_busy(&error) => {}

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cache_core::Result;
+use cache_core::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 
 use crate::{error::of_io, schema::APPLICATION_ID};
@@ -16,11 +16,14 @@ use crate::{error::of_io, schema::APPLICATION_ID};
 /// How long to wait until all other users of a damaged file have let go of it.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// What the lock file begins with while the database is damaged.
+const MARK: &[u8; 8] = b"damaged\n";
+
 /// A database file, and the lock file through which processes agree on its name.
 ///
 /// Every open cache holds the lock file shared. Whoever renames the database holds it exclusively:
 /// SQLite finds its -wal by name, so a database must never be renamed while anybody has it open. The
-/// lock file also remembers damage: it is empty unless the database was found to be damaged.
+/// lock file also remembers damage: it begins with [`MARK`] if the database was found to be damaged.
 ///
 /// The database itself is touched with `std::fs` only where nobody in this process can have it open:
 /// closing any handle drops all POSIX locks of the process on that file.
@@ -35,12 +38,35 @@ impl StoreFile {
     pub(crate) fn prepare(path: &Path) -> Result<Self> {
         let path = resolve(path).map_err(|error| of_io(error, path, "opening the folder"))?;
         let lock_path = beside(&path, ".lock");
-        let opened = private(OpenOptions::new().read(true).write(true).create(true)).open(&lock_path);
+        // It is written to, and what a link in its place leads to is not ours.
+        let opened = match fs::symlink_metadata(&lock_path) {
+            Ok(found) if found.is_symlink() => Err(io::Error::other("it is a link")),
+            _ => private(OpenOptions::new().read(true).write(true).create(true)).open(&lock_path),
+        };
         let lock = opened.map_err(|error| of_io(error, &lock_path, "opening the lock file"))?;
-        tolerate(lock.lock_shared()).map_err(|error| of_io(error, &lock_path, "locking"))?;
         let file = Self { path, lock: Mutex::new(lock) };
+        file.refuse_anothers()?;
+        file.lock_shared()?;
         file.create()?;
         Ok(file)
+    }
+
+    /// Refuses a database of another program before SQLite sees it. SQLite would roll back its journal,
+    /// or take it for ours because of a log that a cache left here before the file was replaced.
+    ///
+    /// Left to SQLite if somebody has the cache open: then the raw file must not be touched.
+    fn refuse_anothers(&self) -> Result<()> {
+        let lock = self.lock.lock();
+        if lock.try_lock().is_err() || !fs::symlink_metadata(&self.path).is_ok_and(|found| found.is_file()) {
+            return Ok(());
+        }
+        let mut start = [0; 105];
+        let read = File::open(&self.path).and_then(|mut file| file.read_exact(&mut start));
+        if read.is_ok() && is_of_another(&start) {
+            let what = ErrorKind::Foreign("the database belongs to another program".into());
+            return Err(Error::new(what).about(self.path.display()));
+        }
+        Ok(())
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -68,18 +94,22 @@ impl StoreFile {
     /// Remembers, beyond this process, that the database is damaged.
     pub(crate) fn mark_damaged(&self) {
         let mut lock = self.lock.lock();
-        let marked = lock.rewind().and_then(|()| lock.write_all(b"damaged\n"));
+        let marked = lock.rewind().and_then(|()| lock.write_all(MARK));
         if let Err(error) = marked {
             tracing::warn!(path = %self.path.display(), %error, "cannot remember that the database is damaged");
         }
     }
 
     pub(crate) fn is_marked_damaged(&self) -> bool {
-        self.lock.lock().metadata().is_ok_and(|found| found.len() > 0)
+        let mut lock = self.lock.lock();
+        let mut start = [0; MARK.len()];
+        lock.rewind().and_then(|()| lock.read_exact(&mut start)).is_ok() && start == *MARK
     }
 
     pub(crate) fn clear_mark(&self) {
-        let _ = self.lock.lock().set_len(0);
+        if self.is_marked_damaged() {
+            let _ = self.lock.lock().set_len(0);
+        }
     }
 
     /// Runs `work` while nobody else has the database open; `None` if somebody keeps it open.
@@ -149,6 +179,18 @@ impl StoreFile {
         let _ = lock.unlock();
         tolerate(lock.lock_shared()).map_err(|error| of_io(error, &self.path, "locking"))
     }
+}
+
+/// Whether a file that starts like this is a database with another mark than ours, or without a mark but
+/// with something in it. See <https://sqlite.org/fileformat2.html>.
+fn is_of_another(start: &[u8; 105]) -> bool {
+    let (mark, version) = (&start[68..72], &start[60..64]);
+    // The root page of the schema comes after the header of 100 bytes: its kind, 13 for a leaf, and in
+    // bytes 3 and 4 how many tables and the like it holds.
+    let is_empty = start[100] == 13 && start[103..105] == [0, 0];
+    start.starts_with(b"SQLite format 3\0")
+        && *mark != APPLICATION_ID.to_be_bytes()
+        && !(*mark == [0; 4] && *version == [0; 4] && is_empty)
 }
 
 /// A file system without locks is used without them, as by one process alone.

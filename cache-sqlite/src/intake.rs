@@ -116,8 +116,8 @@ impl Store {
             };
             let due = queue.failure.as_ref().is_some_and(|failure| Instant::now() >= failure.retry_at);
             match refused {
-                // Without a thread nobody else would try again.
-                Some(_) if due && !self.threaded.load(SeqCst) => {}
+                // Without a thread, or with nothing queued for it, nobody else would try again.
+                Some(_) if due && (queue.pending.is_empty() || !self.threaded.load(SeqCst)) => {}
                 Some(error) => return Err(error),
                 None if full => {}
                 None => return Ok(queue),

@@ -8,6 +8,10 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, types::ValueRef};
 /// How many candidates for eviction are looked up at once.
 const STEP: i64 = 64;
 
+/// What a size counts at most in a sum: one that is damaged must not make the sum overflow, which is an
+/// error in SQLite.
+const MOST_SUMMED: i64 = 1 << 50;
+
 /// The totals that a transaction has read and changed. Lost unless it is [saved](Self::save).
 pub(crate) struct Ledger<'t> {
     conn: &'t Connection,
@@ -138,7 +142,9 @@ impl<'t> Ledger<'t> {
         let mut recounted = false;
         loop {
             self.save()?;
-            let mut sum = self.conn.prepare_cached("SELECT coalesce(sum(bytes), 0) FROM categories")?;
+            let mut sum = self.conn.prepare_cached(&format!(
+                "SELECT coalesce(sum(min(bytes, {MOST_SUMMED})), 0) FROM categories"
+            ))?;
             let over = sum.query_row([], |row| Ok(integer(row, 0)))?.saturating_sub(limit);
             if over <= 0 {
                 return Ok(());
@@ -173,7 +179,7 @@ impl<'t> Ledger<'t> {
     /// Evicts entries that were last used at `until` or before, oldest first, until `over` bytes are
     /// free. False if there was none.
     fn evict(&mut self, category: i64, over: i64, until: i64) -> Result<bool> {
-        let mut free = 0;
+        let mut free = 0_i64;
         let candidates = self.oldest(category, until)?;
         let any = !candidates.is_empty();
         for Candidate { id, last, hits, key, size } in candidates {
@@ -187,7 +193,7 @@ impl<'t> Ledger<'t> {
             }
             self.delete(id, category, size)?;
             self.tell(category, Cause::Evicted, key, hits, last)?;
-            free += size;
+            free = free.saturating_add(size);
         }
         Ok(any)
     }
@@ -230,7 +236,9 @@ impl<'t> Ledger<'t> {
             )?
             .execute([category])?;
         let (entries, bytes) = self.conn.query_row(
-            "SELECT count(*), coalesce(sum(size), 0) FROM entries WHERE category = ?1",
+            &format!(
+                "SELECT count(*), coalesce(sum(min(size, {MOST_SUMMED})), 0) FROM entries WHERE category = ?1"
+            ),
             [category],
             |row| Ok((integer(row, 0), integer(row, 1))),
         )?;

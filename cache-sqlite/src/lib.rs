@@ -76,7 +76,7 @@
 //! |---|---|
 //! | `cache.db` | the database |
 //! | `cache.db-wal`, `cache.db-shm` | SQLite's log; part of the database while they exist, which is also when nobody has it open |
-//! | `cache.db.lock` | held by every process that has the cache open; not empty after damage was found |
+//! | `cache.db.lock` | held by every process that has the cache open; says `damaged` after damage was found |
 //! | `cache.db.corrupt` | the last damaged database; may be deleted |
 //!
 //! # Looking inside

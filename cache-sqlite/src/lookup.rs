@@ -71,9 +71,9 @@ impl Store {
     ) -> Result<T> {
         let gate = self.gate.read();
         let open = || connect::reader(&self.file, &self.options);
-        let (outcome, newly_kept) =
-            self.readers.read(snapshot, open, |conn| retry(self.patience(), || work(conn)))?;
+        let read = self.readers.read(snapshot, open, |conn| retry(self.options.patience(), || work(conn)));
         drop(gate);
+        let (outcome, newly_kept) = read.map_err(|error| self.note(error))?;
         if newly_kept {
             self.time_kept_reads();
         }
@@ -165,7 +165,11 @@ impl Store {
 }
 
 /// The row of a key, not verified.
-fn row(conn: &rusqlite::Connection, id: i64, key: &Key<'_>) -> rusqlite::Result<Option<Result<Stored>>> {
+pub(crate) fn row(
+    conn: &rusqlite::Connection,
+    id: i64,
+    key: &Key<'_>,
+) -> rusqlite::Result<Option<Result<Stored>>> {
     let mut query = conn.prepare_cached(ROW)?;
     let mut rows = query.query([id])?;
     let Some(row) = rows.next()? else { return Ok(None) };

@@ -6,6 +6,9 @@ use cache_core::{Budget, Clock, ErrorKind, Result, default_clock};
 
 use crate::{Pragmas, SqliteCache};
 
+/// How many times the busy timeout a call waits for other processes.
+const PATIENCE: u32 = 6;
+
 /// When a write reaches the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
@@ -183,6 +186,11 @@ impl SqliteOptions {
             Durability::Batched { max_entries, .. } => max_entries,
             Durability::Immediate => usize::MAX,
         }
+    }
+
+    /// How long a call waits for other processes before it says so.
+    pub(crate) fn patience(&self) -> Duration {
+        self.busy_timeout * PATIENCE
     }
 
     pub(crate) fn is_immediate(&self) -> bool {

@@ -132,7 +132,8 @@ impl Pragmas {
         self.journal_mode.unwrap_or(JournalMode::Wal)
     }
 
-    /// Sets everything but the journal mode, which belongs to the file and not to a connection.
+    /// Sets everything but the journal mode: WAL belongs to the file, the others to the one connection
+    /// that writes.
     pub(crate) fn apply(&self, conn: &Connection) -> rusqlite::Result<()> {
         conn.pragma_update(None, "synchronous", self.synchronous.unwrap_or(Synchronous::Normal).word())?;
         if let Some(store) = self.temp_store {

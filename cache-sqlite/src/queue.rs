@@ -64,7 +64,7 @@ pub(crate) enum Op {
 pub(crate) enum Row {
     /// An expired one with this checksum.
     Expired(i64),
-    /// A damaged one, whatever it holds.
+    /// A damaged one, if it still is when it is deleted.
     Damaged,
 }
 

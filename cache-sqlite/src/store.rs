@@ -8,7 +8,6 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     thread::JoinHandle,
-    time::Duration,
 };
 
 use cache_core::{Departure, Error, ErrorKind, Observer, Result};
@@ -34,12 +33,9 @@ const MOST_REPLACEMENTS: u32 = 3;
 /// open reads that much faster than this process could sync it into the database.
 const LOG_LEFT: u64 = 128 << 10;
 
-/// How many times the busy timeout a call waits for other processes.
-const PATIENCE: u32 = 6;
-
 /// Everything of an open cache.
 ///
-/// Locks are taken in this order: `gate`, `writer`, `queue`, then those inside `readers` and `hits`. No
+/// Locks are taken in this order: `writer`, `gate`, `queue`, then those inside `readers` and `hits`. No
 /// lock is held while an observer or a visitor runs.
 pub(crate) struct Store {
     pub(crate) options: SqliteOptions,
@@ -127,7 +123,7 @@ impl Store {
         let Some(WriteConnection { conn, .. }) = &mut writer.connection else {
             return Err(Error::new(ErrorKind::Closed).about(self.file.path().display()));
         };
-        let outcome = retry(self.patience(), || work(conn));
+        let outcome = retry(self.options.patience(), || work(conn));
         if outcome.is_ok() {
             self.readers.renew();
         }
@@ -201,7 +197,7 @@ impl Store {
                 let limits = self.limits.lock().clone();
                 let total = self.options.byte_limit.limit();
                 let work = Work { batch: &batch, hits: &hits, limits: &limits, total, all_budgets };
-                retry(self.patience(), || commit::commit(conn, &work))
+                retry(self.options.patience(), || commit::commit(conn, &work))
                     .map_err(|error| of_sqlite(error, self.file.path(), "committing"))
             }
             None => Err(Error::new(ErrorKind::Closed).about(self.file.path().display())),
@@ -224,11 +220,6 @@ impl Store {
         }
     }
 
-    /// How long a call waits for other processes before it says so.
-    pub(crate) fn patience(&self) -> Duration {
-        self.options.busy_timeout * PATIENCE
-    }
-
     /// Remembers that the file is damaged, if that is what the error says.
     pub(crate) fn note(&self, error: Error) -> Error {
         if is_corrupt(&error) && !self.damaged.swap(true, SeqCst) {
@@ -247,13 +238,13 @@ impl Store {
             let what = ErrorKind::Corrupt("the database was replaced and is damaged again".into());
             return Err(Error::new(what).about(self.file.path().display()));
         }
-        writer.replacements += 1;
         let _gate = self.gate.write();
         self.readers.close_idle();
         writer.connection = None;
         let connection = connect::writer(&self.file, &self.options)?;
         self.wal.store(connection.wal, SeqCst);
         writer.connection = Some(connection);
+        writer.replacements += 1;
         self.damaged.store(false, SeqCst);
         Ok(())
     }

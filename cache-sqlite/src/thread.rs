@@ -97,6 +97,7 @@ impl Store {
         }
         let full = queue.pending.len() >= self.options.max_entries()
             || queue.pending.bytes > self.options.queue_limit;
-        Some(if full { since } else { since + self.options.max_delay() })
+        // A delay too long to be added means never.
+        if full { Some(since) } else { since.checked_add(self.options.max_delay()) }
     }
 }

@@ -1,6 +1,6 @@
 //! Maintenance: what has expired goes, budgets are kept, space is given back.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use cache_core::Result;
 
@@ -18,6 +18,9 @@ const FREE_KEPT: i64 = 256;
 /// The size in bytes of the write-ahead log from which it is emptied.
 const WAL_KEPT: u64 = 4 << 20;
 
+/// How long to wait for readers that keep the log from being emptied.
+const CHECKPOINT_WAIT: Duration = Duration::from_millis(100);
+
 impl Store {
     /// Everything that keeps the file in order. Other calls get their turn between the steps.
     pub(crate) fn maintain(self: &Arc<Self>) -> Result<()> {
@@ -27,9 +30,13 @@ impl Store {
         let shrunk = self.give_back_space()?;
         if shrunk || self.file.wal_len() > WAL_KEPT {
             self.readers.sweep();
-            // Another process's reader may keep the log from being emptied; the next time will do.
+            // Another process's reader may keep the log from being emptied; the next time will do. All
+            // writers wait for as long as SQLite waits for that reader, so it must not wait for long.
             self.write("emptying the log", |conn| {
-                conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+                conn.busy_timeout(CHECKPOINT_WAIT)?;
+                let emptied = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+                conn.busy_timeout(self.options.busy_timeout)?;
+                emptied
             })?;
         }
         Ok(())

@@ -186,3 +186,27 @@ fn maintenance_deletes_any_number_of_expired_entries() {
     cache.maintain().unwrap();
     assert_eq!(cache.usage(&c).unwrap().entries, 100);
 }
+
+#[test]
+fn damaged_sizes_and_totals_do_not_stop_commits() {
+    const ALL: &str = "UPDATE categories SET bytes = 9223372036854775807;";
+    for damage in [
+        "UPDATE entries SET size = 9223372036854775807 WHERE key <> 'k'",
+        "UPDATE entries SET size = 9223372036854775807; DELETE FROM usage",
+        "",
+    ] {
+        let bench = Bench::new();
+        let c = Category::new(0, "c", Route::sqlite().budget(1_000)).unwrap();
+        let d = category("d");
+        let cache = bench.options().byte_limit(2_000).without_thread().open(bench.path()).unwrap();
+        for key in ["k", "l", "m"] {
+            cache.put_in(&c, key, &bench.entry("v")).unwrap();
+        }
+        cache.put_in(&d, "k", &bench.entry("v")).unwrap();
+        cache.flush().unwrap();
+        bench.raw().execute_batch(&format!("{ALL} {damage}")).unwrap();
+        cache.put_in(&c, "new", &bench.entry("v")).unwrap();
+        cache.flush().unwrap();
+        assert!(cache.usage(&c).unwrap().bytes <= 1_000, "{damage}");
+    }
+}

@@ -41,6 +41,24 @@ fn probe(bench: &Bench) -> usize {
     found
 }
 
+/// Overwrites the root page of the entries, so that any look into the table fails.
+#[cfg(unix)]
+fn break_entries(bench: &Bench) {
+    let root: u32 = bench
+        .raw()
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'entries'", [], |row| row.get(0))
+        .unwrap();
+    overwrite(bench, &[0xFF; 4096], u64::from(root - 1) * 4096);
+}
+
+#[cfg(unix)]
+fn overwrite(bench: &Bench, bytes: &[u8], at: u64) {
+    use std::os::unix::fs::FileExt;
+    let file = fs::OpenOptions::new().write(true).open(bench.path()).unwrap();
+    file.write_all_at(bytes, at).unwrap();
+    std::mem::forget(file); // closing it would drop the locks of this process
+}
+
 #[test]
 fn flipped_bytes_give_no_wrong_value_and_heal() {
     let whole = Bench::new();
@@ -143,16 +161,7 @@ fn damaged_file_that_another_has_open_is_emptied_in_place() {
     let (one, two) = (bench.open(), bench.open());
     let c = category("c");
     assert!(one.value(&c, "k1").unwrap().is_some());
-    // The root page of the entries: any look into the table fails.
-    let raw = bench.raw();
-    let root: u32 = raw
-        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'entries'", [], |row| row.get(0))
-        .unwrap();
-    drop(raw);
-    use std::os::unix::fs::FileExt;
-    let file = fs::OpenOptions::new().write(true).open(bench.path()).unwrap();
-    file.write_all_at(&[0xFF; 4096], u64::from(root - 1) * 4096).unwrap();
-    std::mem::forget(file); // closing it would drop the locks of this process
+    break_entries(&bench);
     let fresh = bench.open();
     assert!(matches!(fresh.value(&c, "k2").unwrap_err().kind(), ErrorKind::Corrupt(_)));
     fresh.maintain().unwrap();
@@ -251,4 +260,103 @@ fn path_that_cannot_be_used_is_named() {
     fs::create_dir(bench.path()).unwrap();
     let error = bench.options().open(bench.path()).unwrap_err();
     assert!(error.to_string().contains("cache.db"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn damaged_file_that_cannot_be_set_aside_is_tried_again() {
+    let bench = Bench::new();
+    let c = category("c");
+    fill(&bench);
+    let cache = bench.options().without_thread().open(bench.path()).unwrap();
+    break_entries(&bench);
+    fs::create_dir_all(aside(&bench).join("in the way")).unwrap();
+    cache.value(&c, "k1").unwrap_err();
+    for _ in 0..5 {
+        let error = cache.maintain().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Storage(_)), "{error}");
+    }
+    fs::remove_dir_all(aside(&bench)).unwrap();
+    cache.maintain().unwrap();
+    cache.put_in(&c, "new", &bench.entry("v")).unwrap();
+    cache.flush().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn damage_that_keeps_readers_from_opening_is_remembered() {
+    let bench = Bench::new();
+    fill(&bench);
+    let cache = bench.open();
+    overwrite(&bench, &[7; 16], 0);
+    let error = cache.value(&category("c"), "k1").unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Corrupt(_)), "{error}");
+    assert_ne!(fs::read(bench.dir.path().join("cache.db.lock")).unwrap(), b"");
+}
+
+#[test]
+fn lock_file_with_other_content_is_left_as_it_is() {
+    let bench = Bench::new();
+    fill(&bench);
+    let lock = bench.dir.path().join("cache.db.lock");
+    fs::write(&lock, "somebody's process 4711").unwrap();
+    assert_eq!(bench.open().keys(&category("c")).len(), 300);
+    assert_eq!(fs::read(&lock).unwrap(), b"somebody's process 4711");
+}
+
+#[test]
+fn good_entry_that_replaced_a_damaged_one_stays() {
+    let bench = Bench::new();
+    let c = category("c");
+    let open = || bench.options().without_thread().open(bench.path()).unwrap();
+    let (one, two) = (open(), open());
+    one.put_in(&c, "k", &bench.entry("value")).unwrap();
+    one.flush().unwrap();
+    bench.raw().execute_batch("UPDATE entries SET value = x'00'").unwrap();
+    one.value(&c, "k").unwrap_err();
+    two.put_in(&c, "k", &bench.entry("good")).unwrap();
+    two.flush().unwrap();
+    one.flush().unwrap();
+    assert_eq!(one.value(&c, "k").unwrap().unwrap(), b"good");
+}
+
+#[test]
+fn database_that_was_put_beside_a_log_of_ours_is_refused_and_untouched() {
+    let bench = Bench::new();
+    let cache = bench.open();
+    for i in 0..20 {
+        cache.put_in(&category("c"), &i.to_string(), &bench.entry(noise(i, 1_000))).unwrap();
+    }
+    cache.close().unwrap();
+    drop(cache);
+    let log = bench.dir.path().join("cache.db-wal");
+    let left = fs::read(&log).unwrap();
+    let other = Bench::new();
+    other.raw().execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES(1)").unwrap();
+    fs::copy(other.path(), bench.path()).unwrap();
+    let error = bench.options().open(bench.path()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Foreign(_)), "{error}");
+    assert_eq!(fs::read(bench.path()).unwrap(), fs::read(other.path()).unwrap());
+    assert_eq!(fs::read(log).unwrap(), left);
+}
+
+#[test]
+fn journal_of_another_program_is_not_rolled_back() {
+    let other = Bench::new();
+    let raw = other.raw();
+    raw.execute_batch("PRAGMA cache_size = 5; CREATE TABLE t(x)").unwrap();
+    for i in 0..100 {
+        raw.execute("INSERT INTO t VALUES(?1)", [noise(i, 1_000)]).unwrap();
+    }
+    raw.execute_batch("BEGIN; UPDATE t SET x = zeroblob(1000)").unwrap();
+    let bench = Bench::new();
+    let files =
+        |bench: &Bench| ["", "-journal"].map(|end| PathBuf::from(format!("{}{end}", bench.path().display())));
+    for (from, to) in files(&other).iter().zip(files(&bench)) {
+        fs::copy(from, to).unwrap();
+    }
+    let before = files(&bench).map(|file| fs::read(file).unwrap());
+    let error = bench.options().open(bench.path()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Foreign(_)), "{error}");
+    assert_eq!(files(&bench).map(|file| fs::read(file).unwrap()), before);
 }

@@ -109,6 +109,18 @@ fn link_in_the_place_of_the_file_is_not_followed() {
     assert_eq!(std::fs::read(&target).unwrap(), b"");
 }
 
+#[cfg(unix)]
+#[test]
+fn link_in_the_place_of_the_lock_file_is_not_followed() {
+    let bench = Bench::new();
+    let target = bench.dir.path().join("target");
+    std::fs::write(&target, "damaged\n but precious").unwrap();
+    std::os::unix::fs::symlink(&target, bench.dir.path().join("cache.db.lock")).unwrap();
+    let error = bench.options().open(bench.path()).unwrap_err();
+    assert!(error.to_string().contains("cache.db.lock"), "{error}");
+    assert_eq!(std::fs::read(&target).unwrap(), b"damaged\n but precious");
+}
+
 #[test]
 fn folder_is_made_where_it_is_missing() {
     let bench = Bench::new();
@@ -139,4 +151,18 @@ fn row_of_another_key_with_the_same_hash_is_a_miss_and_gives_way() {
     cache.flush().unwrap();
     assert_eq!(cache.value(&c, "k").unwrap().unwrap(), b"new");
     assert_eq!(cache.keys(&c), ["k"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn file_that_may_not_be_written_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    drop(bench.open());
+    std::fs::set_permissions(bench.path(), std::fs::Permissions::from_mode(0o400)).unwrap();
+    if std::fs::OpenOptions::new().write(true).open(bench.path()).is_ok() {
+        return; // The superuser may write every file.
+    }
+    let error = bench.options().open(bench.path()).unwrap_err();
+    assert!(matches!(error.kind(), cache_core::ErrorKind::Storage(_)), "{error}");
 }

@@ -1,10 +1,12 @@
 //! Several users of one file.
 
+use std::time::{Duration, Instant};
+
 use cache_core::Tier;
 use cache_sqlite::{Durability, JournalMode, Pragmas};
 
 use crate::{
-    bench::{Bench, Calls, category},
+    bench::{Bench, Calls, category, noise},
     crash::child,
 };
 
@@ -106,4 +108,42 @@ fn rollback_journal_is_shared_too() {
         }
     });
     assert_eq!(caches[0].keys(&c).len(), 40);
+}
+
+#[test]
+fn file_locked_for_longer_than_the_timeout_is_waited_for() {
+    let bench = Bench::new();
+    let c = category("c");
+    let open = || {
+        let pragmas = Pragmas::new().journal_mode(JournalMode::Delete);
+        bench.options().busy_timeout(Duration::from_millis(100)).pragmas(pragmas).open(bench.path())
+    };
+    let cache = open().unwrap();
+    cache.put_in(&c, "k", &bench.entry("v")).unwrap();
+    cache.flush().unwrap();
+    let other = bench.raw();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    std::thread::scope(|scope| {
+        let reads = scope.spawn(|| cache.value(&c, "k").unwrap());
+        let opens = scope.spawn(|| open().map(drop).unwrap());
+        std::thread::sleep(Duration::from_millis(250));
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(reads.join().unwrap().unwrap(), b"v");
+        opens.join().unwrap();
+    });
+}
+
+#[test]
+fn long_reader_elsewhere_does_not_hold_up_maintenance() {
+    let bench = Bench::new();
+    let c = category("c");
+    let cache = bench.options().busy_timeout(Duration::from_secs(60)).open(bench.path()).unwrap();
+    let reader = bench.raw();
+    reader.execute_batch("BEGIN; SELECT * FROM entries").unwrap();
+    for i in 0..500 {
+        cache.put_in(&c, &i.to_string(), &bench.entry(noise(i, 10_000))).unwrap();
+    }
+    let start = Instant::now();
+    cache.maintain().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(30));
 }

@@ -276,3 +276,39 @@ fn cache_can_be_shared_between_threads() {
     check::<SqliteCache>();
     check::<Arc<SqliteCache>>();
 }
+
+#[test]
+fn longest_delay_of_all_leaves_full_batches_to_the_thread() {
+    let bench = Bench::new();
+    let c = category("c");
+    let batch = Durability::Batched { max_delay: Duration::MAX, max_entries: 2 };
+    let cache = bench.options().durability(batch).open(bench.path()).unwrap();
+    cache.put_in(&c, "a", &bench.entry("v")).unwrap();
+    // The thread has to look at the queue while the batch is not full.
+    std::thread::sleep(Duration::from_millis(20));
+    cache.put_in(&c, "b", &bench.entry("v")).unwrap();
+    let start = std::time::Instant::now();
+    while rows(&bench) < 2 {
+        assert!(start.elapsed() < Duration::from_secs(10), "the thread commits nothing");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn inserts_are_accepted_again_after_a_failed_commit_of_use_alone() {
+    let bench = Bench::new();
+    let c = category("c");
+    let cache = bench.options().busy_timeout(Duration::from_millis(1)).open(bench.path()).unwrap();
+    cache.put_in(&c, "k", &bench.entry("v")).unwrap();
+    cache.flush().unwrap();
+    cache.value(&c, "k").unwrap();
+    let other = bench.raw();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    cache.flush().unwrap_err();
+    other.execute_batch("ROLLBACK").unwrap();
+    let start = std::time::Instant::now();
+    while let Err(error) = cache.put_in(&c, "new", &bench.entry("v")) {
+        assert!(start.elapsed() < Duration::from_secs(10), "{error}");
+        std::thread::yield_now();
+    }
+}
