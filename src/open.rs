@@ -1,10 +1,8 @@
 //! The tiers of this build, put together.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+#[cfg(feature = "sqlite")]
+use std::path::{Path, PathBuf};
+use std::{sync::Arc, time::Duration};
 
 use cache_core::{Clock, Level, Result, Routes, TieredCache, default_clock};
 
@@ -50,24 +48,29 @@ pub fn in_memory() -> Result<TieredCache> {
 ///
 /// For more than this, put them together by hand with [`TieredCache::builder`].
 ///
-/// ```
-/// use warmstart::{CacheOptions, Route, Routes, days};
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// use warmstart::{CacheOptions, Route, Routes, days, sqlite::SqliteCache};
 ///
 /// # let dir = tempfile::tempdir()?;
 /// # let dir = dir.path();
 /// let cache = CacheOptions::new()
 ///     .dir(dir)
 ///     .routes(Routes::empty().with("thumbs", Route::sqlite().ttl(days(7)).budget("200MB")))
+///     .sqlite(SqliteCache::options().byte_limit(1_000_000_000))
 ///     .open_strict()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 #[must_use]
 pub struct CacheOptions {
+    #[cfg(feature = "sqlite")]
     dir: Option<PathBuf>,
+    #[cfg(feature = "sqlite")]
+    sqlite: cache_sqlite::SqliteOptions,
     routes: Routes,
     #[cfg(feature = "memory")]
-    memory_entries: u64,
+    memory: cache_memory::MemoryTierBuilder,
     cleanup_interval: Option<Duration>,
     clock: Arc<dyn Clock>,
 }
@@ -76,16 +79,20 @@ impl CacheOptions {
     /// In memory, with the reference routes.
     pub fn new() -> Self {
         Self {
+            #[cfg(feature = "sqlite")]
             dir: None,
+            #[cfg(feature = "sqlite")]
+            sqlite: cache_sqlite::SqliteCache::options(),
             routes: Routes::reference(),
             #[cfg(feature = "memory")]
-            memory_entries: 1_000,
+            memory: cache_memory::MemoryTier::builder(),
             cleanup_interval: Some(cache_core::Builder::CLEANUP_INTERVAL),
             clock: default_clock(),
         }
     }
 
     /// Where the tiers that outlive the process have their files: the database is `cache.db` in it.
+    #[cfg(feature = "sqlite")]
     pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
         self.dir = Some(dir.as_ref().to_owned());
         self
@@ -100,7 +107,23 @@ impl CacheOptions {
     /// How many entries may be in memory: 1000 unless said otherwise.
     #[cfg(feature = "memory")]
     pub fn memory_entries(mut self, entries: u64) -> Self {
-        self.memory_entries = entries;
+        self.memory = self.memory.max_entries(entries);
+        self
+    }
+
+    /// How many bytes may be in memory, as [`MemoryTier`](cache_memory::MemoryTier) counts them: any number
+    /// unless said otherwise.
+    #[cfg(feature = "memory")]
+    pub fn memory_bytes(mut self, bytes: u64) -> Self {
+        self.memory = self.memory.max_bytes(bytes);
+        self
+    }
+
+    /// The options of the database: durability, a bound for all categories together, and others. Its clock
+    /// is that of the cache.
+    #[cfg(feature = "sqlite")]
+    pub fn sqlite(mut self, options: cache_sqlite::SqliteOptions) -> Self {
+        self.sqlite = options;
         self
     }
 
@@ -147,17 +170,17 @@ impl CacheOptions {
         self.build(persistent, None)
     }
 
+    #[cfg(feature = "sqlite")]
     fn open_persistent(&self) -> Result<Tiers> {
-        let Some(dir) = &self.dir else { return Ok(Vec::new()) };
+        let Some(dir) = &self.dir else { return Ok(Tiers::new()) };
         let _span = tracing::info_span!(target: "startup", "cache.open", dir = %dir.display()).entered();
-        #[cfg(feature = "sqlite")]
-        {
-            let sqlite =
-                cache_sqlite::SqliteCache::options().clock(self.clock.clone()).open(dir.join("cache.db"))?;
-            Ok(vec![(Level::L2, Arc::new(sqlite))])
-        }
-        #[cfg(not(feature = "sqlite"))]
-        Ok(Vec::new())
+        let sqlite = self.sqlite.clone().clock(self.clock.clone()).open(dir.join("cache.db"))?;
+        Ok(vec![(Level::L2, Arc::new(sqlite))])
+    }
+
+    #[cfg(not(feature = "sqlite"))]
+    fn open_persistent(&self) -> Result<Tiers> {
+        Ok(Tiers::new())
     }
 
     fn build(self, persistent: Tiers, degraded: Option<String>) -> Result<TieredCache> {
@@ -168,9 +191,7 @@ impl CacheOptions {
         };
         #[cfg(feature = "memory")]
         {
-            let memory =
-                cache_memory::MemoryTier::builder().max_entries(self.memory_entries).clock(self.clock);
-            builder = builder.tier(Level::L1, Arc::new(memory.build()?));
+            builder = builder.tier(Level::L1, Arc::new(self.memory.clock(self.clock).build()?));
         }
         for (level, tier) in persistent {
             builder = builder.tier(level, tier);

@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, atomic::Ordering::SeqCst},
 };
 
-use cache_core::{Category, Entry, EntryInfo, Guard, Key, Observer, Put, Result, Tier, Touch, Usage};
+use cache_core::{
+    Category, Entry, EntryInfo, ErrorKind, Guard, Key, Observer, Put, Result, Tier, Touch, Usage,
+};
 
 use crate::{SqliteOptions, file::StoreFile, store::Store};
 
@@ -46,6 +48,23 @@ impl SqliteCache {
         self.store.file.path()
     }
 
+    /// Commits what is queued: once this returns, it survives the end of the process.
+    ///
+    /// # Errors
+    /// A commit failed, this one or one in the background since the last flush.
+    pub fn flush(&self) -> Result<()> {
+        Tier::flush(self)
+    }
+
+    /// Commits what is queued, stops the thread and closes the file. Later calls say
+    /// [`ErrorKind::Closed`](cache_core::ErrorKind::Closed).
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub fn close(&self) -> Result<()> {
+        Tier::close(self)
+    }
+
     #[cfg(feature = "typed")]
     pub(crate) fn store(&self) -> &Arc<Store> {
         &self.store
@@ -55,6 +74,16 @@ impl SqliteCache {
 impl Tier for SqliteCache {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn check(&self, category: &Category) -> Result<()> {
+        match category.route().stored_compression() {
+            Some(compression) if !compression.is_available() => {
+                let why = format!("this program was built without the feature `{compression}`");
+                Err(ErrorKind::InvalidRoute(why).into())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn get(&self, key: &Key<'_>) -> Result<Option<Entry>> {

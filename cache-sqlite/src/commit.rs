@@ -49,7 +49,7 @@ pub(crate) fn commit(conn: &mut Connection, work: &Work<'_>) -> Result<Vec<Left>
                 put(&transaction, &mut ledger, record)?;
                 written.insert(record.category.name());
             }
-            Op::Remove { key, .. } => remove(&transaction, &mut ledger, id, key)?,
+            Op::Remove { category, key } => remove(&transaction, &mut ledger, id, category, key)?,
             // A good row was written since the damaged one was read.
             Op::Drop { category, key, which: Row::Damaged }
                 if !is_damaged(&transaction, id, category, key)? => {}
@@ -136,14 +136,15 @@ fn put(conn: &Connection, ledger: &mut Ledger<'_>, record: &Record) -> Result<()
     ledger.add(category, 1, size)
 }
 
-fn remove(conn: &Connection, ledger: &mut Ledger<'_>, id: i64, key: &str) -> Result<()> {
+fn remove(conn: &Connection, ledger: &mut Ledger<'_>, id: i64, category: &Category, key: &str) -> Result<()> {
+    let category = ledger.id(category.name())?;
     // The row of another key with the same hash stays.
     let found = conn
-        .prepare_cached("SELECT category, size FROM entries WHERE id = ?1 AND key = ?2")?
-        .query_row((id, key), |row| Ok((integer(row, 0), integer(row, 1))))
+        .prepare_cached("SELECT size FROM entries WHERE id = ?1 AND category = ?2 AND key = ?3")?
+        .query_row((id, category, key), |row| Ok(integer(row, 0)))
         .optional()?;
     match found {
-        Some((category, size)) => ledger.delete(id, category, size),
+        Some(size) => ledger.delete(id, category, size),
         None => Ok(()),
     }
 }

@@ -110,12 +110,14 @@ fn open(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
         return Err(Error::new(what).about(file.path().display()));
     }
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(of)?;
-    if let Err(error) = schema::check(&conn) {
-        if error.sqlite_error_code() != Some(ErrorCode::Unknown) {
-            return Err(of(error));
+    let corrupt = |what: String| Error::new(ErrorKind::Corrupt(what)).about(file.path().display());
+    match schema::check(&conn) {
+        Ok(None) => {}
+        Ok(Some(stranger)) => return Err(corrupt(format!("there is a {stranger}, which is not ours"))),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => {
+            return Err(corrupt(format!("a table of ours is not as it should be: {error}")).caused_by(error));
         }
-        let what = ErrorKind::Corrupt(format!("a table of ours is not as it should be: {error}"));
-        return Err(Error::new(what).about(file.path().display()).caused_by(error));
+        Err(error) => return Err(of(error)),
     }
     let wal = set_journal(&conn, file, options).map_err(of)?;
     options.pragmas.apply(&conn).map_err(of)?;

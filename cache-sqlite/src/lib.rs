@@ -64,7 +64,7 @@
 //!
 //! # When the file is damaged
 //!
-//! A single entry with a wrong checksum is an error once, and is deleted. A file that SQLite itself finds
+//! A single entry with a wrong checksum is an error until the next commit, which deletes it. A file that SQLite itself finds
 //! damaged is replaced by an empty one at the next commit, [`maintain`](cache_core::Tier::maintain) or
 //! open: if nobody else has it open it is kept beside, with `.corrupt` after its name (one is kept),
 //! otherwise it is emptied where it stands. Replaced are only files with our mark; any other file is
@@ -75,7 +75,7 @@
 //! | name | what |
 //! |---|---|
 //! | `cache.db` | the database |
-//! | `cache.db-wal`, `cache.db-shm` | SQLite's log; part of the database while they exist, which is also when nobody has it open |
+//! | `cache.db-wal`, `cache.db-shm` | SQLite's log: part of the database, also when nobody has it open. Copy or replace them together, or let the `sqlite3` shell run `PRAGMA wal_checkpoint(TRUNCATE)` first |
 //! | `cache.db.lock` | held by every process that has the cache open; says `damaged` after damage was found |
 //! | `cache.db.corrupt` | the last damaged database; may be deleted |
 //!
@@ -152,6 +152,7 @@ mod typed;
 mod upkeep;
 
 pub use cache::SqliteCache;
+pub use cache_core::{Error, ErrorKind, Result, Route, Ttl, days, hours, minutes, seconds};
 pub use options::{Durability, SqliteOptions};
 pub use pragmas::{JournalMode, Pragmas, Synchronous, TempStore};
 #[cfg(feature = "typed")]

@@ -29,7 +29,7 @@ use crate::{SqliteCache, store::Store};
 pub struct Typed<T> {
     store: Arc<Store>,
     category: Arc<Category>,
-    codec: Codec<T>,
+    codec: Arc<Codec<T>>,
 }
 
 impl SqliteCache {
@@ -54,7 +54,9 @@ impl SqliteCache {
         T: Serialize + DeserializeOwned + Send + Sync + 'static,
     {
         let codec = Codec::postcard(route.explicit_version()).map_err(|error| error.about(name))?;
-        Ok(Typed { store: Arc::clone(self.store()), category: Category::new(0, name, route)?, codec })
+        let category = Category::new(0, name, route)?;
+        cache_core::Tier::check(self, &category)?;
+        Ok(Typed { store: Arc::clone(self.store()), category, codec: Arc::new(codec) })
     }
 }
 
@@ -133,6 +135,13 @@ impl<T> Typed<T> {
 
     fn key<'a>(&'a self, key: &'a str) -> Result<Key<'a>> {
         Key::new(&self.category, key)
+    }
+}
+
+impl<T> Clone for Typed<T> {
+    fn clone(&self) -> Self {
+        let Self { store, category, codec } = self;
+        Self { store: Arc::clone(store), category: Arc::clone(category), codec: Arc::clone(codec) }
     }
 }
 

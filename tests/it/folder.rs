@@ -134,6 +134,25 @@ fn clear_all_also_clears_categories_of_earlier_programs() {
     assert_eq!(open("before").category::<Task>("before").unwrap().get("k"), None);
 }
 
+#[cfg(not(feature = "zstd"))]
+#[test]
+fn compression_that_this_build_lacks_is_refused_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = strict(dir.path());
+    let error =
+        cache.define_bytes("packed", Route::sqlite().compression(warmstart::Compression::Zstd)).unwrap_err();
+    assert!(error.to_string().contains("without the feature `zstd`"), "{error}");
+    assert!(cache.bytes("packed").is_err(), "it is not there");
+}
+
+#[test]
+fn statistics_after_the_end_count_no_failures() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = strict(dir.path());
+    cache.close().unwrap();
+    assert_eq!((cache.stats().errors, cache.stats().errors), (0, 0));
+}
+
 #[test]
 fn refused_value_leaves_everything_as_it_was() {
     let dir = tempfile::tempdir().unwrap();

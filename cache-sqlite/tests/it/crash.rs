@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use cache_core::{ErrorKind, Tier};
+use cache_core::ErrorKind;
 use cache_sqlite::Durability;
 
 use crate::bench::{Bench, Calls, category, noise};

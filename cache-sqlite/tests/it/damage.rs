@@ -107,6 +107,23 @@ fn flipped_value_is_an_error_once_and_then_a_miss() {
 }
 
 #[test]
+fn schema_that_somebody_altered_is_replaced() {
+    for change in [
+        "CREATE TRIGGER t BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'no'); END",
+        "DROP TABLE usage; CREATE VIEW usage AS SELECT 1 AS id, 1 AS category, 1 AS last_access, 1 AS access_count",
+        "ALTER TABLE entries DROP COLUMN raw_size",
+    ] {
+        let bench = Bench::new();
+        fill(&bench);
+        bench.raw().execute_batch(change).unwrap();
+        let cache = bench.open();
+        cache.put_in(&category("c"), "k", &bench.entry("v")).unwrap();
+        cache.flush().unwrap();
+        assert_eq!(cache.keys(&category("c")), ["k"], "{change}");
+    }
+}
+
+#[test]
 fn rows_of_nonsense_are_errors_or_misses() {
     let bench = Bench::new();
     let c = category("c");
