@@ -114,7 +114,7 @@ fn open(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
     match schema::check(&conn) {
         Ok(None) => {}
         Ok(Some(stranger)) => return Err(corrupt(format!("there is a {stranger}, which is not ours"))),
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => {
+        Err(error @ rusqlite::Error::SqlInputError { .. }) => {
             return Err(corrupt(format!("a table of ours is not as it should be: {error}")).caused_by(error));
         }
         Err(error) => return Err(of(error)),
