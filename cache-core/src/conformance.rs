@@ -1,9 +1,15 @@
 //! The suite that every tier must pass, yours too.
 //!
-//! ```ignore
-//! #[test]
-//! fn my_tier_conforms() {
-//!     cache_core::conformance::check(|clock| Arc::new(MyTier::new(clock)));
+//! ```toml
+//! [dev-dependencies]
+//! cache-core = { version = "0.1", features = ["test-support"] }
+//! ```
+//!
+//! ```
+//! # use cache_core::{Clock, Tier};
+//! # use std::sync::Arc;
+//! fn check_my_tier(make: impl Fn(Arc<dyn Clock>) -> Arc<dyn Tier>) {
+//!     cache_core::conformance::check(make); // in a test: check(|clock| Arc::new(MyTier::new(clock)))
 //! }
 //! ```
 //!

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cache_core::{Error, ErrorKind, Result};
-use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, config::DbConfig};
 
 use crate::{
     SqliteOptions,

@@ -161,6 +161,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     ///
     /// # Errors
     /// The home tier cannot be written.
+    #[doc(alias = "invalidate")]
     pub fn remove(&self, key: &str) -> Result<()> {
         self.inner.check_open()?;
         let key = self.space.key(key)?;
@@ -176,6 +177,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     ///
     /// # Errors
     /// The home tier cannot be written.
+    #[doc(alias = "invalidate_all")]
     pub fn clear(&self) -> Result<()> {
         self.inner.check_open()?;
         self.space.clear()

@@ -17,9 +17,11 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// The value under `key`, or else what `load` returns, which is stored.
     ///
     /// However many threads ask for a missing key at once, one of them runs its loader and the others
-    /// wait for what it brings. A loader that panics wakes them, and one of them tries again. A value
-    /// that cannot be stored is returned all the same, and so is one whose key was inserted or removed
-    /// while it was loaded; that one is not stored.
+    /// wait for what it brings. A loader that panics wakes them, and one of them tries again.
+    ///
+    /// A value that cannot be stored is returned all the same, and loaded again the next time: such a failure
+    /// is counted in the [statistics](crate::TieredCache::stats) and told through `tracing`. A value whose key
+    /// was inserted or removed while it was loaded is returned and not stored.
     ///
     /// A loader may ask for other keys. Loaders that ask for each other's keys in a circle, on one thread
     /// or over several, get an error that names the path. A loader that waits for a thread of its own that
@@ -27,6 +29,17 @@ impl<T: Send + Sync + 'static> Handle<T> {
     ///
     /// # Errors
     /// The loader's error, shared by all that waited for it, or a cycle.
+    ///
+    /// ```
+    /// # fn example(texts: cache_core::Handle<String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let text = texts.get_or_load("notes", || std::fs::read_to_string("notes.txt"))?;
+    /// let short = texts.get_or_load("short", || -> std::io::Result<_> {
+    ///     Ok(std::fs::read_to_string("notes.txt")?.lines().take(3).collect::<String>())
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "try_get_with")]
     pub fn get_or_load<V, E>(
         &self,
         key: &str,

@@ -47,13 +47,12 @@ impl<E: ?Sized> Clone for LoadError<E> {
     }
 }
 
+/// As for people, with the loader's error: what a `main` that returns it prints.
 impl<E: fmt::Debug + ?Sized> fmt::Debug for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed { name, error } => {
-                f.debug_struct("Failed").field("name", name).field("error", error).finish()
-            }
-            Self::Cycle { path } => f.debug_struct("Cycle").field("path", path).finish(),
+            Self::Failed { error, .. } => write!(f, "{self}\n  caused by: {error:?}"),
+            Self::Cycle { .. } => write!(f, "{self}"),
         }
     }
 }
