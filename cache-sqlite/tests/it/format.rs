@@ -13,7 +13,11 @@ const FIXTURE_TIME: i64 = 1_767_225_601_000;
 #[test]
 fn committed_file_of_format_1_is_read() {
     let bench = Bench::new();
-    std::fs::copy(Path::new("tests/fixtures/format-1.db"), bench.path()).unwrap();
+    std::fs::copy(
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-1.db")),
+        bench.path(),
+    )
+    .unwrap();
     let cache = SqliteCache::options().clock(ManualClock::at(FIXTURE_TIME)).open(bench.path()).unwrap();
     let c = category("week_data");
     let found = cache.get(&Key::new(&c, "2026-W47").unwrap()).unwrap().unwrap();
