@@ -30,7 +30,7 @@ pub trait Clock: Send + Sync + fmt::Debug {
     fn now(&self) -> Time;
 }
 
-/// The operating system's clocks at full resolution: about 60 ns a reading.
+/// The operating system's clocks at full resolution.
 #[derive(Debug)]
 pub struct SystemClock {
     anchor: Time,
@@ -58,7 +58,7 @@ impl Clock for SystemClock {
 }
 
 /// The operating system's coarse clocks, which tick every few milliseconds and cost a fraction of
-/// a precise reading. The default of every cache here.
+/// a precise reading: on a hit, that would cost as much as all the rest. The default of every cache here.
 ///
 /// The wall clock is read once per tick. Where the system has no coarse clock (anywhere but
 /// Linux), this is a [`SystemClock`].

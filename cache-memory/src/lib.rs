@@ -39,7 +39,7 @@
 //! # What it is not for
 //!
 //! It is not an unbounded map, and it does not outlive the process. It has no asynchronous interface; a
-//! call takes a lock for a fraction of a microsecond.
+//! call holds a lock for one look into a map.
 //!
 //! # Order of eviction
 //!
