@@ -27,7 +27,7 @@
 //! # What it is not for
 //!
 //! - Data that exists nowhere else. Entries are evicted, expire, and go when the file is damaged.
-//! - Large values: from about 16 KB on, a file of its own is faster to write and to read. The most is
+//! - Large values, which make every commit long: files of their own are the better place. The most is
 //!   512 MiB.
 //! - Network file systems: SQLite's locks and its write-ahead log need a local one.
 //!

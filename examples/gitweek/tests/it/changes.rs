@@ -220,6 +220,23 @@ fn damaged_cache_costs_time_only() {
 }
 
 #[test]
+fn cache_can_be_read_in_the_sqlite_shell() {
+    let repo = some_history();
+    repo.report(&[]);
+    let database = rusqlite::Connection::open(repo.kept().join("cache/cache.db")).unwrap();
+    let query = "select category, count(*), sum(size_bytes) from cache_entries group by 1";
+    let mut query = database.prepare(query).unwrap();
+    let rows: Vec<(String, u32, u32)> = query
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let categories: Vec<&str> = rows.iter().map(|(category, ..)| category.as_str()).collect();
+    assert_eq!(categories, ["aggregated_stats", "task_lists", "week_data"]);
+    assert!(rows.iter().all(|&(_, count, bytes)| count == 1 && bytes > 40), "{rows:?}");
+}
+
+#[test]
 fn damaged_index_is_made_anew() {
     let repo = some_history();
     repo.check();
