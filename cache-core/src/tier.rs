@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{Category, Entry, EntryInfo, Error, ErrorKind, Key, Result};
+use crate::{Category, Entry, EntryInfo, Error, ErrorKind, Key, Result, Route};
 
 /// A store of entries: memory, a database, a folder of files, a server.
 ///
@@ -60,13 +60,12 @@ pub trait Tier: Send + Sync + fmt::Debug {
     /// The tier cannot be read.
     fn scan(&self, category: &Arc<Category>, visit: &mut dyn FnMut(EntryInfo)) -> Result<()>;
 
-    /// Whether the tier can do what the route of a category asks for; asked once, when the category is
-    /// defined.
+    /// Whether the tier can do what a route asks for; asked when a category is defined.
     ///
     /// # Errors
     /// It cannot, such as a compression that this build lacks.
-    fn check(&self, category: &Category) -> Result<()> {
-        let _ = category;
+    fn check(&self, route: &Route) -> Result<()> {
+        let _ = route;
         Ok(())
     }
 

@@ -213,7 +213,10 @@ impl TieredCache {
     pub fn clear_all(&self) -> Result<()> {
         self.0.check_open()?;
         let known = self.0.all_spaces();
-        let mut failures = First(known.iter().map(|space| space.clear()).find_map(Result::err));
+        let mut failures = First(None);
+        for space in &known {
+            failures.note(space.clear());
+        }
         for (level, tier) in &self.0.tiers {
             match tier.stored_categories() {
                 Ok(names) => {
@@ -268,9 +271,10 @@ impl Inner {
     }
 
     fn define(&self, name: &str, route: Route) -> Result<Arc<Space>> {
-        let mut spaces = self.spaces.write();
         let home = self.home_of(route.level());
         let route = route.moved_to(home.0);
+        home.1.check(&route).map_err(|error| error.about(format_args!("category {name:?}")))?;
+        let mut spaces = self.spaces.write();
         if let Some(space) = spaces.by_name.get(name) {
             if *space.category.route() == route {
                 return Ok(space.clone());
@@ -288,7 +292,6 @@ impl Inner {
             .filter(|(level, _)| *level == Level::L1 && home.0 != Level::L1 && route.has_front())
             .map(|(level, tier)| Seat::new(*level, tier.clone()));
         let category = Category::new(index, name, route)?;
-        home.1.check(&category).map_err(|error| error.about(format_args!("category {name:?}")))?;
         let space = Arc::new(Space::new(category, front, Seat::new(home.0, home.1.clone())));
         spaces.by_name.insert(name.into(), space.clone());
         spaces.in_order.push(space.clone());

@@ -6,7 +6,7 @@ use std::{
 };
 
 use cache_core::{
-    Category, Entry, EntryInfo, ErrorKind, Guard, Key, Observer, Put, Result, Tier, Touch, Usage,
+    Category, Entry, EntryInfo, ErrorKind, Guard, Key, Observer, Put, Result, Route, Tier, Touch, Usage,
 };
 
 use crate::{SqliteOptions, file::StoreFile, store::Store};
@@ -76,8 +76,8 @@ impl Tier for SqliteCache {
         NAME
     }
 
-    fn check(&self, category: &Category) -> Result<()> {
-        match category.route().stored_compression() {
+    fn check(&self, route: &Route) -> Result<()> {
+        match route.stored_compression() {
             Some(compression) if !compression.is_available() => {
                 let why = format!("this program was built without the feature `{compression}`");
                 Err(ErrorKind::InvalidRoute(why).into())

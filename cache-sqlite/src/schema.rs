@@ -126,9 +126,9 @@ fn drop_everything(conn: &Connection) -> rusqlite::Result<()> {
 /// Fails unless every table has the columns that this version uses. Says what else there should not be.
 pub(crate) fn check(conn: &Connection) -> rusqlite::Result<Option<String>> {
     // A trigger would change what a transaction does, and a view passes for a table until it is written.
-    let ours = "SELECT type || ' ' || name FROM sqlite_schema
+    let strangers = "SELECT type || ' ' || name FROM sqlite_schema
                 WHERE type = 'trigger' OR type = 'view' AND name IN ('categories', 'entries', 'usage')";
-    let stranger = conn.query_row(ours, [], |row| row.get(0)).optional()?;
+    let stranger = conn.query_row(strangers, [], |row| row.get(0)).optional()?;
     conn.prepare(
         "SELECT c.id, c.name, c.entries, c.bytes, e.id, e.category, e.key, e.created_at, e.expires_at,
                 e.fingerprint, e.codec, e.raw_size, e.size, e.checksum, e.value,

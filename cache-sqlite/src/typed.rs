@@ -54,8 +54,8 @@ impl SqliteCache {
         T: Serialize + DeserializeOwned + Send + Sync + 'static,
     {
         let codec = Codec::postcard(route.explicit_version()).map_err(|error| error.about(name))?;
+        cache_core::Tier::check(self, &route)?;
         let category = Category::new(0, name, route)?;
-        cache_core::Tier::check(self, &category)?;
         Ok(Typed { store: Arc::clone(self.store()), category, codec: Arc::new(codec) })
     }
 }

@@ -163,6 +163,7 @@ mod tests {
         assert_eq!(included(&options), ["format", "features"]);
         assert!(!options.covers_all_features(), "the step `test` does not run");
     }
+
     #[test]
     fn nothing_runs_after_a_failure() {
         let mut run = vec![];

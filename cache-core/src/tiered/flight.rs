@@ -151,15 +151,9 @@ thread_local! {
     static ABOARD: RefCell<Vec<Arc<Flight>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Works on the loads that this thread runs; on none, while the thread's locals are torn down.
-fn aboard<R>(work: impl FnOnce(&mut Vec<Arc<Flight>>) -> R) -> R {
-    let mut work = Some(work);
-    let done = ABOARD.try_with(|aboard| work.take().map(|work| work(&mut aboard.borrow_mut())));
-    match (done, work) {
-        (Ok(Some(done)), _) => done,
-        (_, Some(work)) => work(&mut Vec::new()),
-        (_, None) => unreachable!("the work was done or is left"),
-    }
+/// Works on the loads that this thread runs; not at all, while the thread's locals are torn down.
+fn aboard<R>(work: impl FnOnce(&mut Vec<Arc<Flight>>) -> R) -> Option<R> {
+    ABOARD.try_with(|aboard| work(&mut aboard.borrow_mut())).ok()
 }
 
 /// What each waiting thread waits for.
@@ -174,7 +168,7 @@ struct Waiting {
 }
 
 fn wait(wanted: &Arc<Flight>) -> Result<Option<Outcome>, Vec<String>> {
-    let aboard = aboard(|aboard| aboard.clone());
+    let aboard = aboard(|aboard| aboard.clone()).unwrap_or_default();
     // A thread that runs no load keeps nobody waiting, so it cannot close a circle.
     let listed = !aboard.is_empty();
     if listed {

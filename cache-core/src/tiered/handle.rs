@@ -188,6 +188,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// # Errors
     /// The home tier cannot be read.
     pub fn entries(&self) -> Result<Vec<EntryInfo>> {
+        self.inner.check_open()?;
         self.space.tell_touches()?;
         let mut entries = Vec::new();
         self.space.home.tier.scan(&self.space.category, &mut |info| entries.push(info))?;

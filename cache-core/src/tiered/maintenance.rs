@@ -62,7 +62,7 @@ impl Drop for Maintenance {
     fn drop(&mut self) {
         *self.stop.stopped.lock() = true;
         self.stop.changed.notify_all();
-        // The thread itself may be the last to hold the cache, and cannot wait for its own end.
+        // A destructor that maintenance runs may drop the last handle; a thread cannot wait for its own end.
         if let Some(thread) =
             self.thread.take().filter(|handle| handle.thread().id() != thread::current().id())
         {

@@ -31,6 +31,16 @@ fn failing_tier_is_a_miss_for_readers_and_an_error_for_writers() {
 }
 
 #[test]
+fn clear_all_goes_on_after_a_failure() {
+    let Bench { cache, home, .. } = bench();
+    let late = cache.define::<u32>("late", Route::memory()).unwrap();
+    late.insert("k", 1).unwrap();
+    home.fails.store(true, SeqCst);
+    cache.clear_all().unwrap_err();
+    assert!(!late.contains("k"), "categories before it failed");
+}
+
+#[test]
 fn undecodable_entry_is_a_miss_and_counted() {
     let Bench { cache, home, .. } = bench();
     let texts = cache.category::<String>("plain").unwrap();
@@ -102,8 +112,8 @@ fn unusable_builders_are_refused() {
     }
 }
 
-#[test]
-fn maintenance_thread_runs_and_ends_with_the_last_handle() {
+/// A cache whose maintenance hardly rests.
+fn busy_cache() -> (TieredCache, Arc<Home>) {
     let clock = ManualClock::new();
     let home = Home::new(clock.clone());
     let cache = TieredCache::builder()
@@ -112,6 +122,12 @@ fn maintenance_thread_runs_and_ends_with_the_last_handle() {
         .cleanup_interval(Duration::from_millis(1))
         .build()
         .unwrap();
+    (cache, home)
+}
+
+#[test]
+fn maintenance_thread_runs_and_ends_with_the_last_handle() {
+    let (cache, home) = busy_cache();
     let handle = cache.category::<u32>("week_data").unwrap();
     drop(cache);
     handle.insert("k", 1).unwrap();
@@ -124,14 +140,7 @@ fn maintenance_thread_runs_and_ends_with_the_last_handle() {
 /// Writes that are not flushed are lost, as in a process that ends.
 #[test]
 fn dropping_the_last_handle_ends_the_cache_even_while_maintenance_runs() {
-    let clock = ManualClock::new();
-    let home = Home::new(clock.clone());
-    let cache = TieredCache::builder()
-        .tier(Level::L2, home.clone())
-        .clock(clock)
-        .cleanup_interval(Duration::from_millis(1))
-        .build()
-        .unwrap();
+    let (cache, home) = busy_cache();
     let (begun, has_begun) = std::sync::mpsc::channel();
     home.on_maintain(move || {
         begun.send(()).unwrap();

@@ -33,46 +33,45 @@ fn dawdle() {
     thread::sleep(Duration::from_millis(20));
 }
 
+/// What so many threads get that do the same at the same moment.
+fn at_once<R: Send>(threads: usize, work: impl Fn() -> R + Sync) -> Vec<thread::Result<R>> {
+    let barrier = Barrier::new(threads);
+    thread::scope(|scope| {
+        let ask = || {
+            barrier.wait();
+            work()
+        };
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(ask)).collect();
+        threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
+    })
+}
+
 #[test]
 fn sixty_four_threads_load_once_and_share_the_value() {
-    let (texts, loads, barrier) = (handle(), AtomicUsize::new(0), Barrier::new(64));
-    let values: Vec<Arc<String>> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..64)
-            .map(|_| {
-                scope.spawn(|| {
-                    barrier.wait();
-                    texts.get_or_load("k", || {
-                        loads.fetch_add(1, SeqCst);
-                        dawdle();
-                        Ok::<_, NoSuchWeek>("value".to_owned())
-                    })
-                })
-            })
-            .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect()
+    let (texts, loads) = (handle(), AtomicUsize::new(0));
+    let outcomes = at_once(64, || {
+        texts.get_or_load("k", || {
+            loads.fetch_add(1, SeqCst);
+            dawdle();
+            Ok::<_, NoSuchWeek>("value".to_owned())
+        })
     });
+    let values: Vec<Arc<String>> = outcomes.into_iter().map(|outcome| outcome.unwrap().unwrap()).collect();
     assert_eq!(loads.into_inner(), 1);
     assert!(values.iter().all(|value| Arc::ptr_eq(value, &values[0])));
 }
 
 #[test]
 fn failing_loader_gives_its_error_to_all_and_leaves_nothing() {
-    let (texts, loads, barrier) = (handle(), AtomicUsize::new(0), Barrier::new(8));
-    let errors: Vec<LoadError> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..8)
-            .map(|_| {
-                scope.spawn(|| {
-                    barrier.wait();
-                    texts.get_or_load("k", || {
-                        loads.fetch_add(1, SeqCst);
-                        dawdle();
-                        Err::<String, _>(NoSuchWeek(47))
-                    })
-                })
-            })
-            .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap().unwrap_err()).collect()
+    let (texts, loads) = (handle(), AtomicUsize::new(0));
+    let outcomes = at_once(8, || {
+        texts.get_or_load("k", || {
+            loads.fetch_add(1, SeqCst);
+            dawdle();
+            Err::<String, _>(NoSuchWeek(47))
+        })
     });
+    let errors: Vec<LoadError> = outcomes.into_iter().map(|outcome| outcome.unwrap().unwrap_err()).collect();
     assert_eq!(loads.into_inner(), 1);
     for error in &errors {
         assert_eq!(error.downcast_ref(), Some(&NoSuchWeek(47)));
@@ -101,21 +100,13 @@ fn typed_error_keeps_its_type() {
 
 #[test]
 fn panicking_loader_wakes_the_others_who_try_again() {
-    let (texts, loads, barrier) = (handle(), AtomicUsize::new(0), Barrier::new(8));
-    let outcomes: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..8)
-            .map(|_| {
-                scope.spawn(|| {
-                    barrier.wait();
-                    texts.get_or_load("k", || {
-                        dawdle();
-                        assert_ne!(loads.fetch_add(1, SeqCst), 0, "the first loader panics");
-                        Ok::<_, NoSuchWeek>("value".to_owned())
-                    })
-                })
-            })
-            .collect();
-        threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
+    let (texts, loads) = (handle(), AtomicUsize::new(0));
+    let outcomes = at_once(8, || {
+        texts.get_or_load("k", || {
+            dawdle();
+            assert_ne!(loads.fetch_add(1, SeqCst), 0, "the first loader panics");
+            Ok::<_, NoSuchWeek>("value".to_owned())
+        })
     });
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_err()).count(), 1);
     assert!(outcomes.into_iter().flatten().all(|loaded| *loaded.unwrap() == "value"));
