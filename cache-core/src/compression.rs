@@ -39,12 +39,14 @@ impl FromStr for Compression {
 
 #[cfg(any(feature = "lz4", feature = "zstd"))]
 mod blocks {
+    use std::fmt;
+
     use bytes::Bytes;
 
     use super::Compression;
-    use crate::{ErrorKind, Result};
+    use crate::{Error, ErrorKind, Result};
 
-    /// The level of every Zstandard block and stream.
+    /// The level of every Zstandard block.
     #[cfg(feature = "zstd")]
     const ZSTD_LEVEL: i32 = 3;
 
@@ -56,6 +58,18 @@ mod blocks {
                 Self::Lz4 => cfg!(feature = "lz4"),
                 Self::Zstd => cfg!(feature = "zstd"),
             }
+        }
+
+        /// Nothing, if this build can do it.
+        ///
+        /// # Errors
+        /// It cannot; the missing feature is named.
+        pub fn check(self) -> Result<()> {
+            if self.is_available() {
+                return Ok(());
+            }
+            let why = format!("this program was built without the feature `{self}`");
+            Err(ErrorKind::InvalidOption(why).into())
         }
 
         /// The number that stands for it in every on-disk format.
@@ -77,17 +91,12 @@ mod blocks {
         /// # Errors
         /// This build cannot do it.
         pub fn compress(self, raw: &[u8]) -> Result<Option<Vec<u8>>> {
-            let packed = match self {
-                Self::None => return Ok(None),
-                #[cfg(feature = "lz4")]
-                Self::Lz4 => lz4_flex::block::compress(raw),
-                #[cfg(feature = "zstd")]
-                Self::Zstd => zstd::bulk::compress(raw, ZSTD_LEVEL)
-                    .map_err(|error| ErrorKind::Unencodable(error.to_string()))?,
-                #[cfg(not(all(feature = "lz4", feature = "zstd")))]
-                _ => return Err(self.missing()),
-            };
-            Ok((packed.len() < raw.len() - raw.len() / 8).then_some(packed))
+            let mut packed = Vec::new();
+            let len = Packer::default().compress(self, raw, &mut packed)?;
+            Ok(len.map(|len| {
+                packed.truncate(len);
+                packed
+            }))
         }
 
         /// What `packed` was before it was compressed: `len` bytes, no more and no fewer.
@@ -97,33 +106,117 @@ mod blocks {
         /// # Errors
         /// The bytes are not the compressed form of `len` bytes, or this build cannot tell.
         pub fn decompress(self, packed: Bytes, len: usize) -> Result<Bytes> {
-            let raw = match self {
-                Self::None => packed,
-                #[cfg(feature = "lz4")]
-                Self::Lz4 => lz4_flex::block::decompress(&packed, len)
-                    .map_err(|error| ErrorKind::Corrupt(error.to_string()))?
-                    .into(),
-                #[cfg(feature = "zstd")]
-                Self::Zstd => zstd::bulk::decompress(&packed, len)
-                    .map_err(|error| ErrorKind::Corrupt(error.to_string()))?
-                    .into(),
-                #[cfg(not(all(feature = "lz4", feature = "zstd")))]
-                _ => return Err(self.missing()),
-            };
-            if raw.len() != len {
-                return Err(
-                    ErrorKind::Corrupt(format!("{} bytes where {len} were promised", raw.len())).into()
-                );
+            if self == Self::None && packed.len() == len {
+                return Ok(packed);
             }
-            Ok(raw)
-        }
-
-        #[cfg(not(all(feature = "lz4", feature = "zstd")))]
-        fn missing(self) -> crate::Error {
-            ErrorKind::InvalidOption(format!("this program was built without the feature `{self}`")).into()
+            let mut raw = vec![0; len];
+            Packer::default().decompress(self, &packed, &mut raw)?;
+            Ok(raw.into())
         }
     }
+
+    /// Compresses and decompresses one block after the other, and keeps what it needs for that.
+    #[derive(Default)]
+    pub struct Packer {
+        #[cfg(feature = "lz4")]
+        lz4: Option<lz4_flex::block::CompressTable>,
+        #[cfg(feature = "zstd")]
+        zstd: Option<zstd::bulk::Compressor<'static>>,
+        #[cfg(feature = "zstd")]
+        unzstd: Option<zstd::bulk::Decompressor<'static>>,
+    }
+
+    impl Packer {
+        /// Compresses `raw` to the beginning of `packed`, which grows where it has to, and returns to how
+        /// many bytes; `None` if that saves less than an eighth.
+        ///
+        /// # Errors
+        /// This build cannot do it.
+        pub fn compress(
+            &mut self,
+            compression: Compression,
+            raw: &[u8],
+            packed: &mut Vec<u8>,
+        ) -> Result<Option<usize>> {
+            let len = match compression {
+                Compression::None => return Ok(None),
+                #[cfg(feature = "lz4")]
+                Compression::Lz4 => {
+                    use lz4_flex::block;
+                    grow(packed, block::get_maximum_output_size(raw.len()));
+                    let table = self.lz4.get_or_insert_with(block::CompressTable::large);
+                    block::compress_into_with_table(raw, packed, table).map_err(unencodable)?
+                }
+                #[cfg(feature = "zstd")]
+                Compression::Zstd => {
+                    grow(packed, zstd::zstd_safe::compress_bound(raw.len()));
+                    let context = match &mut self.zstd {
+                        Some(context) => context,
+                        empty => empty.insert(zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(unencodable)?),
+                    };
+                    context.compress_to_buffer(raw, packed.as_mut_slice()).map_err(unencodable)?
+                }
+                #[cfg(not(all(feature = "lz4", feature = "zstd")))]
+                _ => return compression.check().map(|()| None),
+            };
+            Ok((len < raw.len() - raw.len() / 8).then_some(len))
+        }
+
+        /// Fills `raw` with what `packed` was before it was compressed.
+        ///
+        /// # Errors
+        /// It was another number of bytes, or is damaged, or this build cannot tell.
+        pub fn decompress(&mut self, compression: Compression, packed: &[u8], raw: &mut [u8]) -> Result<()> {
+            let len = match compression {
+                Compression::None => {
+                    if let Some(raw) = raw.get_mut(..packed.len()) {
+                        raw.copy_from_slice(packed);
+                    }
+                    packed.len()
+                }
+                #[cfg(feature = "lz4")]
+                Compression::Lz4 => lz4_flex::block::decompress_into(packed, raw).map_err(corrupt)?,
+                #[cfg(feature = "zstd")]
+                Compression::Zstd => {
+                    let context = match &mut self.unzstd {
+                        Some(context) => context,
+                        empty => empty.insert(zstd::bulk::Decompressor::new().map_err(unencodable)?),
+                    };
+                    context.decompress_to_buffer(packed, raw).map_err(corrupt)?
+                }
+                #[cfg(not(all(feature = "lz4", feature = "zstd")))]
+                _ => return compression.check(),
+            };
+            if len != raw.len() {
+                return Err(corrupt(format_args!("{len} bytes where {} were promised", raw.len())));
+            }
+            Ok(())
+        }
+    }
+
+    impl fmt::Debug for Packer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("Packer").finish_non_exhaustive()
+        }
+    }
+
+    fn grow(packed: &mut Vec<u8>, len: usize) {
+        if packed.len() < len {
+            packed.resize(len, 0);
+        }
+    }
+
+    fn unencodable(why: impl fmt::Display) -> Error {
+        ErrorKind::Unencodable(why.to_string()).into()
+    }
+
+    fn corrupt(what: impl fmt::Display) -> Error {
+        ErrorKind::Corrupt(what.to_string()).into()
+    }
 }
+
+#[cfg(any(feature = "lz4", feature = "zstd"))]
+pub use blocks::Packer;
 
 #[cfg(all(test, feature = "lz4", feature = "zstd"))]
 mod tests {
@@ -146,6 +239,19 @@ mod tests {
         let raw: Vec<u8> = (0..=255).collect();
         for compression in [Compression::None, Compression::Lz4, Compression::Zstd] {
             assert_eq!(compression.compress(&raw).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn packer_can_be_used_again_and_again() {
+        let (mut packer, mut packed, mut raw) = (Packer::default(), Vec::new(), vec![0; 3_000]);
+        for compression in [Compression::Lz4, Compression::Zstd, Compression::Lz4, Compression::Zstd] {
+            for len in [3_000, 100, 2_000] {
+                let text: Vec<u8> = b"again ".iter().copied().cycle().take(len).collect();
+                let size = packer.compress(compression, &text, &mut packed).unwrap().unwrap();
+                packer.decompress(compression, &packed[..size], &mut raw[..len]).unwrap();
+                assert_eq!(raw[..len], text);
+            }
         }
     }
 

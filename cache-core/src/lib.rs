@@ -53,6 +53,8 @@ pub use bytes::Bytes;
 pub use category::{Category, Key};
 pub use clock::{Clock, CoarseClock, ManualClock, SystemClock, Time, default_clock};
 pub use compression::Compression;
+#[cfg(any(feature = "lz4", feature = "zstd"))]
+pub use compression::Packer;
 pub use entry::{EncodeFn, Entry, EntryInfo, Fingerprint, Live, Value, is_fresh};
 pub use error::{Error, ErrorKind, Result};
 pub use route::{Budget, BudgetSpec, Level, Route, Routes, Ttl, days, hours, minutes, seconds};

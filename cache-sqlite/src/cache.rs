@@ -5,9 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering::SeqCst},
 };
 
-use cache_core::{
-    Category, Entry, EntryInfo, ErrorKind, Guard, Key, Observer, Put, Result, Route, Tier, Touch, Usage,
-};
+use cache_core::{Category, Entry, EntryInfo, Guard, Key, Observer, Put, Result, Route, Tier, Touch, Usage};
 
 use crate::{SqliteOptions, file::StoreFile, store::Store};
 
@@ -78,11 +76,8 @@ impl Tier for SqliteCache {
 
     fn check(&self, route: &Route) -> Result<()> {
         match route.stored_compression() {
-            Some(compression) if !compression.is_available() => {
-                let why = format!("this program was built without the feature `{compression}`");
-                Err(ErrorKind::InvalidRoute(why).into())
-            }
-            _ => Ok(()),
+            Some(compression) => compression.check(),
+            None => Ok(()),
         }
     }
 
