@@ -2,7 +2,8 @@
 //!
 //! A [`TieredCache`] keeps values in several [tiers](Tier): memory in front, what outlives the process
 //! behind it. Values belong to *categories*; the [`Route`] of a category says in which tier it is at home,
-//! how long its entries live and how much room they get. A typed [`Handle`] is the way to a category.
+//! how long its entries live and how much room they get. A typed [`Handle`] is the way to a category;
+//! [`Typed`] is one to a category of a tier that is used alone.
 //!
 //! This crate holds no tier itself. `cache-memory` and `cache-sqlite` are tiers, `warmstart` puts them
 //! together, and anyone can write one: [`Tier`] has five methods to write, and
@@ -28,7 +29,7 @@
 //!
 //! # Features
 //!
-//! - `tiered` (default): [`TieredCache`], its handles and the codec. Without it, this crate is what a tier
+//! - `tiered` (default): [`TieredCache`], its handles, [`Typed`] and the codec. Without it, this crate is what a tier
 //!   needs: the trait, keys, entries, clocks; neither serde nor postcard.
 //! - `lz4`, `zstd`: [`Compression`] of blocks, for persistent tiers.
 //! - `test-support`: [`conformance`].
@@ -48,6 +49,8 @@ pub mod stats;
 mod tier;
 #[cfg(feature = "tiered")]
 mod tiered;
+#[cfg(feature = "tiered")]
+mod typed;
 
 pub use bytes::Bytes;
 pub use category::{Category, Key};
@@ -61,3 +64,5 @@ pub use route::{Budget, BudgetSpec, Level, Route, Routes, Ttl, days, hours, minu
 pub use tier::{Cause, Departure, Guard, Observer, Put, Tier, Touch, Unguarded, Usage};
 #[cfg(feature = "tiered")]
 pub use tiered::{Builder, Handle, LoadError, TieredCache};
+#[cfg(feature = "tiered")]
+pub use typed::Typed;
