@@ -29,8 +29,8 @@
 //!
 //! # Features
 //!
-//! - `tiered` (default): [`TieredCache`], its handles, [`Typed`] and the codec. Without it, this crate is what a tier
-//!   needs: the trait, keys, entries, clocks; neither serde nor postcard.
+//! - `tiered` (default): [`TieredCache`], its handles, [`Typed`] and the codec. Without it, this crate is
+//!   what a tier needs: the trait, keys, entries, clocks; neither serde nor postcard.
 //! - `lz4`, `zstd`: [`Compression`] of blocks, for persistent tiers.
 //! - `test-support`: [`conformance`].
 
@@ -46,6 +46,7 @@ mod error;
 mod route;
 #[cfg(feature = "tiered")]
 pub mod stats;
+mod stream;
 mod tier;
 #[cfg(feature = "tiered")]
 mod tiered;
@@ -61,6 +62,7 @@ pub use compression::Packer;
 pub use entry::{EncodeFn, Entry, EntryInfo, Fingerprint, Live, Value, is_fresh};
 pub use error::{Error, ErrorKind, Result};
 pub use route::{Budget, BudgetSpec, Level, Route, Routes, Ttl, days, hours, minutes, seconds};
+pub use stream::{EntryMeta, EntryReader, EntryWriter};
 pub use tier::{Cause, Departure, Guard, Observer, Put, Tier, Touch, Unguarded, Usage};
 #[cfg(feature = "tiered")]
 pub use tiered::{Builder, Handle, LoadError, TieredCache};
