@@ -1,0 +1,126 @@
+//! Values piece by piece, for those that are larger than memory.
+
+use std::{
+    fmt,
+    io::{self, Cursor, Read, Write},
+};
+
+use crate::{Entry, Error, ErrorKind, Fingerprint, Guard, Key, Result, Tier, Value};
+
+/// An entry whose value is read piece by piece: what [`Tier::reader`] gives.
+///
+/// Reads the value to its end. A read that comes upon damage fails with [`io::ErrorKind::InvalidData`];
+/// [`get_ref`](io::Error::get_ref) is then an [`Error`]. Until its end is reached, a value is not known to be
+/// whole.
+pub struct EntryReader {
+    /// When it was stored: milliseconds since the Unix epoch.
+    pub created_at: i64,
+    /// When it expires: milliseconds since the Unix epoch; `None` for never.
+    pub expires_at: Option<i64>,
+    /// What the bytes are a value of.
+    pub fingerprint: Fingerprint,
+    /// The length of the value in bytes.
+    pub size: u64,
+    /// The bytes of the value.
+    pub stream: Box<dyn Read + Send>,
+}
+
+/// What [`EntryWriter::commit`] marks an entry with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryMeta {
+    /// When it is stored, which is when it is committed: milliseconds since the Unix epoch.
+    pub created_at: i64,
+    /// When it expires: milliseconds since the Unix epoch; `None` for never.
+    pub expires_at: Option<i64>,
+    /// What the bytes are a value of.
+    pub fingerprint: Fingerprint,
+}
+
+/// An entry whose value is written piece by piece: what [`Tier::writer`] gives.
+///
+/// Dropped without a commit, it stores nothing, and what was there stays. A write that fails because of the
+/// cache has an [`Error`] inside: [`io::Error::get_ref`].
+pub trait EntryWriter: Write + Send {
+    /// Stores what was written, as [`Tier::put`] does.
+    ///
+    /// # Errors
+    /// As [`Tier::put`].
+    fn commit(self: Box<Self>, meta: &EntryMeta, guard: &dyn Guard) -> Result<()>;
+}
+
+impl EntryReader {
+    pub(crate) fn new(entry: &Entry) -> Result<Self> {
+        let bytes = entry.value.to_bytes()?;
+        Ok(Self {
+            created_at: entry.created_at,
+            expires_at: entry.expires_at,
+            fingerprint: entry.fingerprint,
+            size: bytes.len() as u64,
+            stream: Box::new(Cursor::new(bytes)),
+        })
+    }
+}
+
+impl Read for EntryReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+}
+
+impl fmt::Debug for EntryReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { created_at, expires_at, fingerprint, size, stream: _ } = self;
+        f.debug_struct("EntryReader")
+            .field("created_at", created_at)
+            .field("expires_at", expires_at)
+            .field("fingerprint", fingerprint)
+            .field("size", size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The writer of a tier that has none of its own: puts the value once it is all there.
+pub(crate) struct Gathered<'a, T: ?Sized> {
+    tier: &'a T,
+    key: Key<'a>,
+    bytes: Vec<u8>,
+}
+
+impl<'a, T: ?Sized> Gathered<'a, T> {
+    pub(crate) fn new(tier: &'a T, key: Key<'a>) -> Self {
+        Self { tier, key, bytes: Vec::new() }
+    }
+}
+
+impl<T: Tier + ?Sized> EntryWriter for Gathered<'_, T> {
+    fn commit(self: Box<Self>, meta: &EntryMeta, guard: &dyn Guard) -> Result<()> {
+        let &EntryMeta { created_at, expires_at, fingerprint } = meta;
+        let size = self.bytes.len() as u64;
+        let value = Value::Bytes(self.bytes.into());
+        self.tier.put(&self.key, &Entry { value, size, created_at, expires_at, fingerprint }, guard)
+    }
+}
+
+impl<T: ?Sized> Write for Gathered<'_, T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.try_reserve(bytes.len())?;
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// With the error inside, for [`io::Error::get_ref`].
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::Corrupt(_) => io::ErrorKind::InvalidData,
+            ErrorKind::TooLarge { .. } => io::ErrorKind::FileTooLarge,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
