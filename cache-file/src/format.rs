@@ -113,7 +113,8 @@ impl Opening {
             salt: u64::from_le_bytes(word(fixed, 64)),
         };
         let expected = u64::from_le_bytes(word(fixed, SUM));
-        let name_len = |at: usize| u32::from_le_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
+        let name_len =
+            |at: usize| u32::from_le_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
         let (category_len, key_len) = (name_len(12) as usize, name_len(16) as usize);
         if category_len > Category::MAX_NAME_LEN || key_len > Key::MAX_LEN {
             return Err(corrupt("the head is damaged".into()));

@@ -15,11 +15,14 @@ use crate::index::Meta;
 const MAGIC: [u8; 8] = *b"warmuses";
 const VERSION: u16 = 1;
 
+const HEAD_LEN: usize = 32;
+const RECORD_LEN: usize = 48;
+
 /// The bytes before the first record.
-pub(crate) const HEAD: u64 = 32;
+pub(crate) const HEAD: u64 = HEAD_LEN as u64;
 
 /// The bytes of a record.
-pub(crate) const RECORD: u64 = 48;
+pub(crate) const RECORD: u64 = RECORD_LEN as u64;
 
 /// How an entry says that it never expires.
 const NEVER: i64 = i64::MAX;
@@ -57,7 +60,7 @@ impl LogHead {
 
     /// The head of a log, if it has a whole one.
     pub(crate) fn read(file: &mut File) -> io::Result<Option<Self>> {
-        let mut bytes = [0; HEAD as usize];
+        let mut bytes = [0; HEAD_LEN];
         match file.rewind().and_then(|()| file.read_exact(&mut bytes)) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             read => read?,
@@ -66,8 +69,8 @@ impl LogHead {
         Ok((head.to_bytes() == bytes).then_some(head))
     }
 
-    fn to_bytes(self) -> [u8; HEAD as usize] {
-        let mut bytes = [0; HEAD as usize];
+    fn to_bytes(self) -> [u8; HEAD_LEN] {
+        let mut bytes = [0; HEAD_LEN];
         bytes[..8].copy_from_slice(&MAGIC);
         bytes[8..10].copy_from_slice(&VERSION.to_le_bytes());
         bytes[10] = self.complete.into();
@@ -106,7 +109,7 @@ impl LogHead {
         let mut input = io::BufReader::with_capacity(1 << 16, file);
         let mut damaged = 0;
         for _ in 0..(to - from) / RECORD {
-            let mut bytes = [0; RECORD as usize];
+            let mut bytes = [0; RECORD_LEN];
             input.read_exact(&mut bytes)?;
             match Record::from_bytes(&bytes, self.generation) {
                 Some(record) => visit(&record),
@@ -121,8 +124,7 @@ impl LogHead {
         if records.is_empty() {
             return Ok(());
         }
-        let bytes: Vec<u8> =
-            records.iter().flat_map(|record| record.to_bytes(self.generation)).collect();
+        let bytes: Vec<u8> = records.iter().flat_map(|record| record.to_bytes(self.generation)).collect();
         // A part of a record would shift all that come after it.
         file.write_all(&bytes).inspect_err(|_| drop(file.set_len(end)))
     }
@@ -137,9 +139,9 @@ impl Record {
         Self { kind: Kind::Removed, id, meta: Meta { size: 0, expires_at: None, last_used: 0, hits: 0 } }
     }
 
-    fn to_bytes(self, generation: u64) -> [u8; RECORD as usize] {
+    fn to_bytes(self, generation: u64) -> [u8; RECORD_LEN] {
         let Self { kind, id, meta: Meta { size, expires_at, last_used, hits } } = self;
-        let mut bytes = [0; RECORD as usize];
+        let mut bytes = [0; RECORD_LEN];
         bytes[..8].copy_from_slice(&id.to_le_bytes());
         bytes[8..16].copy_from_slice(&size.to_le_bytes());
         bytes[16..24].copy_from_slice(&expires_at.unwrap_or(NEVER).to_le_bytes());
@@ -155,7 +157,7 @@ impl Record {
         bytes
     }
 
-    fn from_bytes(bytes: &[u8; RECORD as usize], generation: u64) -> Option<Self> {
+    fn from_bytes(bytes: &[u8; RECORD_LEN], generation: u64) -> Option<Self> {
         if xxh3_64_with_seed(&bytes[..40], generation) != word(bytes, 40) {
             return None;
         }

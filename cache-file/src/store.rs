@@ -11,12 +11,12 @@ use std::{
 };
 
 use cache_core::{
-    Bytes, Cause, Departure, Entry, Error, ErrorKind, Guard, Key, Observer, Result, Touch, Value,
+    Bytes, Cause, Departure, Entry, EntryMeta, Error, ErrorKind, Guard, Key, Observer, Result, Touch, Value,
 };
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
-    EntryMeta, FileOptions,
+    FileOptions,
     blocks::{BLOCK, Blocks},
     draft::Draft,
     format::Opening,
@@ -381,7 +381,8 @@ impl Store {
         names.extend(coming.map(|(category, ..)| category.to_owned()));
         names.sort_unstable();
         names.dedup();
-        let of = |name: &str| coming.filter(|&(category, ..)| name == category).map(|(_, id, size)| (id, size));
+        let of =
+            |name: &str| coming.filter(|&(category, ..)| name == category).map(|(_, id, size)| (id, size));
         loop {
             let complete = names.iter().filter_map(|name| Some((name, shelves.get(&**name)?.complete()?)));
             let sum: u64 = complete.clone().map(|(name, index)| count(index, of(name))).sum();
@@ -405,7 +406,14 @@ impl Store {
         Ok(())
     }
 
-    fn evict(&self, shelf: &mut Shelf, category: &str, id: u64, meta: Meta, left: &mut Vec<Left>) -> Result<()> {
+    fn evict(
+        &self,
+        shelf: &mut Shelf,
+        category: &str,
+        id: u64,
+        meta: Meta,
+        left: &mut Vec<Left>,
+    ) -> Result<()> {
         if let Some(key) = self.key_of(category, id) {
             left.push(Left::new(category, Cause::Evicted, &key, Some(meta)));
         }

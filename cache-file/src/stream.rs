@@ -5,10 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use cache_core::{Category, Error, Guard, Key, Result};
+use cache_core::{Category, EntryMeta, Error, Guard, Key, Result};
 
 use crate::{
-    EntryMeta,
     blocks::{BLOCK, Blocks},
     draft::Draft,
     format::Opening,

@@ -79,7 +79,8 @@ impl Store {
                     let Ok(opening) = Opening::read(&mut file, len, buffer) else { continue };
                     let (found, key) = opening.names(buffer);
                     let fresh = opening.head.is_fresh(self.options.clock.now());
-                    let Some(key) = str::from_utf8(key).ok().filter(|_| fresh && found == category.as_bytes())
+                    let Some(key) =
+                        str::from_utf8(key).ok().filter(|_| fresh && found == category.as_bytes())
                     else {
                         continue;
                     };
@@ -133,9 +134,15 @@ impl Store {
         self.locked(|store, shelves, left| {
             store.sync(shelves, category, Reading::All)?;
             let Some(shelf) = shelves.get_mut(category) else { return Ok(0) };
-            let expired = |(id, meta): (u64, &Meta)| meta.expires_at.filter(|&at| at <= now).map(|_| (id, *meta));
-            let expired: Vec<_> =
-                shelf.index().into_iter().flat_map(|index| index.iter()).filter_map(expired).take(STEP).collect();
+            let expired =
+                |(id, meta): (u64, &Meta)| meta.expires_at.filter(|&at| at <= now).map(|_| (id, *meta));
+            let expired: Vec<_> = shelf
+                .index()
+                .into_iter()
+                .flat_map(|index| index.iter())
+                .filter_map(expired)
+                .take(STEP)
+                .collect();
             for &(id, meta) in &expired {
                 if let Some(key) = store.key_of(category, id) {
                     left.push(Left::new(category, Cause::Expired, &key, Some(meta)));
