@@ -92,10 +92,12 @@ impl Blocks {
             self.check(expected)?;
             scratch.packer.decompress(self.codec, &scratch.buffer[stored], raw)?;
         }
-        self.raw_left -= raw.len() as u64;
-        if self.raw_left == 0 && self.stored_left > 0 {
+        // After an error there is still something to read: it does not pass for the end.
+        let raw_left = self.raw_left - raw.len() as u64;
+        if raw_left == 0 && self.stored_left > 0 {
             return Err(corrupt(format!("{} bytes too many", self.stored_left)));
         }
+        self.raw_left = raw_left;
         Ok(())
     }
 
