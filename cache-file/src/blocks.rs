@@ -75,6 +75,15 @@ impl Blocks {
     /// # Errors
     /// The block is damaged, or cannot be read. What `raw` holds is then of no meaning.
     pub(crate) fn read(&mut self, raw: &mut [u8], scratch: &mut Scratch) -> Result<()> {
+        let read = self.read_next(raw, scratch);
+        if read.is_err() {
+            // A block after this one would pass for it.
+            self.stored_left = 0;
+        }
+        read
+    }
+
+    fn read_next(&mut self, raw: &mut [u8], scratch: &mut Scratch) -> Result<()> {
         let head = self.take(BLOCK_HEAD, scratch)?;
         let (len, sum) = head.split_at(4);
         let len = u32::from_le_bytes(len.try_into().unwrap_or_default()) as usize;
