@@ -288,7 +288,9 @@ impl Store {
         let published = self.tree.publish(draft.file, category, id);
         if published.is_err() {
             shelf.sync(&self.tree, category, Reading::Short)?;
-            shelf.record(Record::removed(id));
+            // What was there before still is.
+            let before = self.look_at(category, id, last_used).ok().flatten();
+            shelf.record(before.map_or(Record::removed(id), |meta| Record::stored(id, meta)));
             shelf.save(&self.tree, category)?;
         }
         published
