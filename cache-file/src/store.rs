@@ -336,7 +336,12 @@ impl Store {
     pub(crate) fn sync(&self, shelves: &mut Shelves, category: &str, reading: Reading) -> Result<()> {
         let shelf = shelves.entry(category.into()).or_default();
         shelf.sync(&self.tree, category, reading)?;
-        self.hits.take(category).into_iter().for_each(|record| shelf.record(record));
+        for record in self.hits.take(category) {
+            // No log is begun for what is gone.
+            if shelf.complete().is_none_or(|index| index.get(record.id).is_some()) {
+                shelf.record(record);
+            }
+        }
         Ok(())
     }
 
