@@ -19,8 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let long = plain("long text, ".repeat(500).as_bytes());
     let week =
         Entry { expires_at: Some(NOW + 3_600_000), fingerprint: Fingerprint(u64::MAX), ..plain(b"a week") };
-    let far =
-        Entry { expires_at: Some(i64::MAX - 1), fingerprint: Fingerprint(7), ..plain(b"for long") };
+    let far = Entry { expires_at: Some(i64::MAX - 1), fingerprint: Fingerprint(7), ..plain(b"for long") };
     for (category, key, entry) in [
         (&week_data, "long", &long),
         (&week_data, "2026-W47", &week),

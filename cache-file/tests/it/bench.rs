@@ -217,3 +217,10 @@ pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
     bytes.truncate(len);
     bytes
 }
+
+/// Says that a test could not be made here.
+#[cfg(unix)]
+#[expect(clippy::print_stderr, reason = "for whoever runs the tests")]
+pub(crate) fn skip(why: &str) {
+    eprintln!("skipped: {why}");
+}

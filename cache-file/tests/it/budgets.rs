@@ -2,7 +2,9 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use cache_core::{Budget, Category, Cause, Compression, Departure, ErrorKind, Key, Observer, Route, Tier, Touch};
+use cache_core::{
+    Budget, Category, Cause, Compression, Departure, ErrorKind, Key, Observer, Route, Tier, Touch,
+};
 use cache_file::FileOptions;
 use parking_lot::Mutex;
 
@@ -125,11 +127,17 @@ fn budget_of_all_takes_the_oldest_of_all_categories() {
     for (c, key) in [(&one, "a"), (&two, "b"), (&one, "c"), (&two, "d"), (&two, "e"), (&two, "f")] {
         put(&bench, &cache, c, key);
     }
-    assert_eq!((cache.keys(&one), cache.keys(&two)), (vec!["c".into()], ["d", "e", "f"].map(String::from).into()));
+    assert_eq!(
+        (cache.keys(&one), cache.keys(&two)),
+        (vec!["c".into()], ["d", "e", "f"].map(String::from).into())
+    );
     bench.clock.advance(Duration::from_millis(1));
     assert!(cache.value(&one, "c").unwrap().is_some());
     put(&bench, &cache, &one, "g");
-    assert_eq!((cache.keys(&one), cache.keys(&two)), (["c", "g"].map(String::from).into(), ["e", "f"].map(String::from).into()));
+    assert_eq!(
+        (cache.keys(&one), cache.keys(&two)),
+        (["c", "g"].map(String::from).into(), ["e", "f"].map(String::from).into())
+    );
 }
 
 #[test]
@@ -140,7 +148,10 @@ fn category_with_a_budget_of_its_own_is_bound_by_both() {
     for i in 0..9 {
         put(&bench, &cache, if i % 2 == 0 { &bounded } else { &free }, &i.to_string());
     }
-    assert_eq!((cache.keys(&bounded), cache.keys(&free)), (["6", "8"].map(String::from).into(), ["3", "5", "7"].map(String::from).into()));
+    assert_eq!(
+        (cache.keys(&bounded), cache.keys(&free)),
+        (["6", "8"].map(String::from).into(), ["3", "5", "7"].map(String::from).into())
+    );
 }
 
 #[test]

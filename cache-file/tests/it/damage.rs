@@ -142,7 +142,10 @@ fn bytes_after_the_end_are_noticed() {
 fn damage_anywhere_in_a_large_entry_is_noticed() {
     for patient in large() {
         let len = patient.whole.len();
-        let mut places = noise(9, 8 * 20).chunks(8).map(|at| u64::from_le_bytes(at.try_into().unwrap())).collect::<Vec<_>>();
+        let mut places = noise(9, 8 * 20)
+            .chunks(8)
+            .map(|at| u64::from_le_bytes(at.try_into().unwrap()))
+            .collect::<Vec<_>>();
         places.dedup();
         for at in places {
             let at = usize::try_from(at % len as u64).unwrap();

@@ -115,10 +115,14 @@ fn head_of_an_entry_is_as_documented() {
     assert_eq!(&file[..8], b"warmfile");
     assert_eq!((&file[8..10], file[10], file[11]), (&[1, 0][..], 1, 0));
     assert_eq!((half(12), half(16), half(20)), (9, 8, 0));
-    assert_eq!((word(24), word(32)), (entry.created_at.cast_unsigned(), entry.created_at.cast_unsigned() + 77));
+    assert_eq!(
+        (word(24), word(32)),
+        (entry.created_at.cast_unsigned(), entry.created_at.cast_unsigned() + 77)
+    );
     assert_eq!((word(40), word(48)), (0x0102_0304_0506_0708, value.len() as u64));
     assert_eq!(word(56), file.len() as u64 - 97);
-    let sum = [&file[..72], b"week_data", b"2026-W47"].iter().fold(0, |sum, part| xxh3_64_with_seed(part, sum));
+    let sum =
+        [&file[..72], b"week_data", b"2026-W47"].iter().fold(0, |sum, part| xxh3_64_with_seed(part, sum));
     assert_eq!(word(72), sum);
     assert_eq!(&file[80..97], b"week_data2026-W47");
     let (salt, stored) = (word(64), &file[97 + 12..]);

@@ -1,11 +1,6 @@
 //! Any sequence of calls on two caches of one folder, against a map.
 
-use std::{
-    collections::BTreeMap,
-    io::Read,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, io::Read, sync::Arc, time::Duration};
 
 use cache_core::{Category, Clock, Compression, EntryMeta, ErrorKind, Key, Route, Tier, Touch, Usage};
 use cache_file::FileCache;
@@ -203,7 +198,11 @@ fn run(steps: Vec<(usize, usize, u8, Step)>, compression: Compression) {
             }
         }
         for (c, category) in categories.iter().enumerate() {
-            assert_eq!(caches[who].usage(category).unwrap(), model.usage(c), "of category {c} after step {i}");
+            assert_eq!(
+                caches[who].usage(category).unwrap(),
+                model.usage(c),
+                "of category {c} after step {i}"
+            );
             assert_eq!(bench.on_disk(category), model.usage(c), "of category {c} after step {i}");
         }
     }
