@@ -60,7 +60,7 @@ impl Shelf {
             return Ok(());
         };
         let len = file.metadata().map_err(failed)?.len();
-        let end = len - (len - HEAD) % RECORD;
+        let end = len - len.saturating_sub(HEAD) % RECORD;
         if end < len {
             // A write that was cut off.
             file.set_len(end).map_err(failed)?;
