@@ -1,12 +1,12 @@
 //! One category: its log, and what this process has read of it.
 
-use std::fs::File;
+use std::{collections::HashSet, fs::File};
 
 use cache_core::Result;
 
 use crate::{
-    index::Index,
-    log::{HEAD, LogHead, RECORD, Record},
+    index::{Index, Meta},
+    log::{HEAD, Kind, LogHead, RECORD, Record},
     tree::{Tree, storage},
 };
 
@@ -103,6 +103,10 @@ impl Shelf {
 
     /// Takes note of something; [`save`](Self::save) writes it to the log.
     pub(crate) fn record(&mut self, record: Record) {
+        // Reads of what somebody else has cleared since are no reason to make a log.
+        if record.kind == Kind::Used && self.log.is_none() {
+            return;
+        }
         if self.index().is_some()
             && let Some(index) = &mut self.index
         {
@@ -141,17 +145,23 @@ impl Shelf {
         outcome
     }
 
-    /// Adds the entries that were found on disk; the index is then complete.
+    /// Takes over what was found on disk; the index is then complete.
     ///
     /// # Errors
     /// The new log cannot be written.
     pub(crate) fn complete_with(
         &mut self,
-        found: Vec<(u64, crate::index::Meta)>,
+        found: Vec<(u64, Meta)>,
         tree: &Tree,
         category: &str,
     ) -> Result<()> {
+        let ids: HashSet<u64> = found.iter().map(|&(id, _)| id).collect();
         if let Some(index) = &mut self.index {
+            let missing = index.iter().map(|(id, _)| id).filter(|id| !ids.contains(id));
+            // Those may have come since.
+            let gone = |id: &u64| matches!(tree.open_entry(category, *id), Ok(None));
+            let gone: Vec<_> = missing.filter(gone).collect();
+            gone.into_iter().for_each(|id| index.apply(&Record::removed(id)));
             index.complete_with(found);
         }
         self.rewrite(tree, category)
