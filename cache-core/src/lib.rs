@@ -52,6 +52,8 @@ mod tier;
 mod tiered;
 #[cfg(feature = "tiered")]
 mod typed;
+#[cfg(feature = "tiered")]
+mod writer;
 
 pub use bytes::Bytes;
 pub use category::{Category, Key};
@@ -68,3 +70,5 @@ pub use tier::{Cause, Departure, Guard, Observer, Put, Tier, Touch, Unguarded, U
 pub use tiered::{Builder, Handle, LoadError, TieredCache};
 #[cfg(feature = "tiered")]
 pub use typed::Typed;
+#[cfg(feature = "tiered")]
+pub use writer::Writer;

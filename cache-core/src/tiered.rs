@@ -7,6 +7,7 @@ mod load;
 mod load_error;
 mod maintenance;
 mod space;
+mod stream;
 mod ticket;
 
 use std::{
