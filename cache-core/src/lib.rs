@@ -64,7 +64,7 @@ pub use compression::Packer;
 pub use entry::{EncodeFn, Entry, EntryInfo, Fingerprint, Live, Value, is_fresh};
 pub use error::{Error, ErrorKind, Result};
 pub use route::{Budget, BudgetSpec, Level, Route, Routes, Ttl, days, hours, minutes, seconds};
-pub use stream::{EntryMeta, EntryReader, EntryWriter};
+pub use stream::{EntryMeta, EntryReader, EntryWriter, Gathered};
 pub use tier::{Cause, Departure, Guard, Observer, Put, Tier, Touch, Unguarded, Usage};
 #[cfg(feature = "tiered")]
 pub use tiered::{Builder, Handle, LoadError, TieredCache};
