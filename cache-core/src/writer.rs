@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
 };
 
-use crate::{EntryWriter, Result};
+use crate::{EntryWriter, Error, ErrorKind, Result};
 
 /// A value on its way into a category of plain bytes, piece by piece.
 ///
@@ -29,6 +29,8 @@ use crate::{EntryWriter, Result};
 pub struct Writer<'a> {
     entry: Box<dyn EntryWriter + 'a>,
     commit: Commit<'a>,
+    /// Why the value is not whole. A caller may not have seen it: dropping an [`io::BufWriter`] tells nobody.
+    failure: Option<Error>,
 }
 
 /// Commits an entry with its times and its guard.
@@ -36,17 +38,29 @@ pub(crate) type Commit<'a> = Box<dyn FnOnce(Box<dyn EntryWriter + 'a>) -> Result
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(entry: Box<dyn EntryWriter + 'a>, commit: Commit<'a>) -> Self {
-        Self { entry, commit }
+        Self { entry, commit, failure: None }
     }
 
     /// Stores what was written. Of several writes of one key, the one that was committed last stays, whenever
     /// it began.
     ///
     /// # Errors
-    /// What was there stays. [`TooLarge`](crate::ErrorKind::TooLarge) if it does not fit,
+    /// What was there stays. A write has failed; [`TooLarge`](crate::ErrorKind::TooLarge) if it does not fit,
     /// [`Closed`](crate::ErrorKind::Closed) if the cache was closed meanwhile, or the tier cannot be written.
     pub fn commit(self) -> Result<()> {
-        (self.commit)(self.entry)
+        match self.failure {
+            Some(failure) => Err(failure),
+            None => (self.commit)(self.entry),
+        }
+    }
+
+    fn noted<T>(&mut self, outcome: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &outcome
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            self.failure.get_or_insert_with(|| again(error));
+        }
+        outcome
     }
 }
 
@@ -54,11 +68,21 @@ impl<'a> Writer<'a> {
 /// [`io::Error::get_ref`].
 impl Write for Writer<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.entry.write(bytes)
+        let outcome = self.entry.write(bytes);
+        self.noted(outcome)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.entry.flush()
+        let outcome = self.entry.flush();
+        self.noted(outcome)
+    }
+}
+
+/// The same error once more.
+fn again(error: &io::Error) -> Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        Some(ours) => Error::new(ours.kind().clone()).about(ours.subject().unwrap_or("the value")),
+        None => ErrorKind::Storage(format!("the value could not be written: {error}")).into(),
     }
 }
 

@@ -290,6 +290,20 @@ fn damage_is_a_miss_or_fails_the_reader_and_is_counted() {
 }
 
 #[test]
+fn value_that_was_not_written_whole_is_not_stored() {
+    let Bench { cache, home, .. } = bench();
+    let blobs = cache.bytes("db").unwrap();
+    home.tears.store(true, SeqCst);
+    let mut writer = blobs.writer("k").unwrap();
+    let mut buffered = io::BufWriter::new(&mut writer);
+    buffered.write_all(b"value").unwrap();
+    drop(buffered); // which tells nobody that it failed
+    assert_eq!(writer.commit().unwrap_err().kind(), &ErrorKind::Storage("torn".into()));
+    let stats = cache.stats();
+    assert_eq!((stats.errors, stats.tiers[1].sets), (1, 0));
+}
+
+#[test]
 fn entry_of_another_shape_is_not_read() {
     let bench = bench();
     let blobs = bench.cache.define_bytes("mine", Route::sqlite().version(1)).unwrap();

@@ -1,7 +1,7 @@
 //! A home tier whose calls can be held up and made to fail.
 
 use std::{
-    io::Read,
+    io::{Read, Write},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -9,8 +9,8 @@ use std::{
 };
 
 use cache_core::{
-    Category, Clock, Entry, EntryInfo, EntryReader, Error, ErrorKind, Guard, Key, Level, ManualClock,
-    Observer, Result, Route, Routes, Tier, TieredCache, Touch, Value,
+    Category, Clock, Entry, EntryInfo, EntryMeta, EntryReader, EntryWriter, Error, ErrorKind, Gathered,
+    Guard, Key, Level, ManualClock, Observer, Result, Route, Routes, Tier, TieredCache, Touch, Value,
 };
 
 use crate::map_tier::MapTier;
@@ -24,7 +24,7 @@ pub(crate) struct Home {
     pub(crate) touches: Mutex<Vec<Touch>>,
     pub(crate) observer: Mutex<Option<Arc<dyn Observer>>>,
     pub(crate) closed: AtomicBool,
-    /// Values that are read piece by piece break off.
+    /// Values that are read or written piece by piece break off.
     pub(crate) tears: AtomicBool,
     /// The next put fails after it was told that it holds.
     pub(crate) fails_late: AtomicBool,
@@ -146,6 +146,13 @@ impl Tier for Home {
         Ok(Some(EntryReader { created_at, expires_at, fingerprint, size, stream }))
     }
 
+    fn writer<'a>(&'a self, key: &Key<'a>) -> Result<Box<dyn EntryWriter + 'a>> {
+        match self.tears.load(SeqCst) {
+            true => Ok(Box::new(Torn)),
+            false => Ok(Box::new(Gathered::new(self, *key, u64::MAX))),
+        }
+    }
+
     fn scan(&self, category: &Arc<Category>, visit: &mut dyn FnMut(EntryInfo)) -> Result<()> {
         self.works()?;
         self.map.scan(category, visit)
@@ -189,6 +196,22 @@ struct Torn;
 impl Read for Torn {
     fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
         Err(Error::new(ErrorKind::Corrupt("torn".into())).into())
+    }
+}
+
+impl Write for Torn {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(Error::new(ErrorKind::Storage("torn".into())).into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl EntryWriter for Torn {
+    fn commit(self: Box<Self>, _: &EntryMeta, _: &dyn Guard) -> Result<()> {
+        Ok(())
     }
 }
 

@@ -128,6 +128,8 @@ fn value_that_cannot_fit_is_refused_while_it_is_written() {
     let error = writer.write_all(&vec![0; 512 << 20]).unwrap_err();
     let ours = error.get_ref().unwrap().downcast_ref::<cache_sqlite::Error>().unwrap();
     assert_eq!(ours.kind(), &ErrorKind::TooLarge { size: (512 << 20) + 1, limit: 512 << 20 });
+    writer.write_all(b"more").unwrap();
+    assert_eq!(writer.commit().unwrap_err().kind(), ours.kind(), "what is not whole is not stored");
     assert!(!blobs.contains("k").unwrap());
 }
 
