@@ -3,7 +3,8 @@
 //! A [`TieredCache`] keeps values in several [tiers](Tier): memory in front, what outlives the process
 //! behind it. Values belong to *categories*; the [`Route`] of a category says in which tier it is at home,
 //! how long its entries live and how much room they get. A typed [`Handle`] is the way to a category;
-//! [`Typed`] is one to a category of a tier that is used alone.
+//! [`Typed`] is one to a category of a tier that is used alone. Plain bytes may be larger than memory: they
+//! are [read](Handle::reader) and [written](Handle::writer) piece by piece too.
 //!
 //! This crate holds no tier itself. `cache-memory` and `cache-sqlite` are tiers, `warmstart` puts them
 //! together, and anyone can write one: [`Tier`] has five methods to write, and

@@ -9,8 +9,8 @@ use crate::{Entry, Error, ErrorKind, Fingerprint, Guard, Key, Result, Tier, Valu
 
 /// An entry whose value is read piece by piece: what [`Tier::reader`] gives.
 ///
-/// Reads the value to its end. A read that comes upon damage fails with [`io::ErrorKind::InvalidData`];
-/// [`get_ref`](io::Error::get_ref) is then an [`Error`]. Until its end is reached, a value is not known to be
+/// A read that comes upon damage fails with [`io::ErrorKind::InvalidData`];
+/// [`get_ref`](io::Error::get_ref) is then an [`Error`]. Before its end is reached, a value is not known to be
 /// whole.
 pub struct EntryReader {
     /// When it was stored: milliseconds since the Unix epoch.
@@ -39,7 +39,7 @@ pub struct EntryMeta {
 /// An entry whose value is written piece by piece: what [`Tier::writer`] gives.
 ///
 /// Dropped without a commit, it stores nothing, and what was there stays. A write that fails because of the
-/// cache has an [`Error`] inside: [`io::Error::get_ref`].
+/// cache has an [`Error`] inside: [`io::Error::get_ref`]. After a write that failed it is not committed.
 pub trait EntryWriter: Write + Send {
     /// Stores what was written, as [`Tier::put`] does.
     ///

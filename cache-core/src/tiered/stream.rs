@@ -12,7 +12,7 @@ use crate::{EntryMeta, EntryReader, EntryWriter, Guard, Key, Result, Ttl, Writer
 
 /// Values larger than memory.
 impl Handle<Bytes> {
-    /// The value under `key`, to be read piece by piece. Nothing of it is kept in memory.
+    /// The value under `key`, to be read piece by piece. No copy is kept in memory.
     ///
     /// An entry that cannot be read is a miss. Damage that shows later fails the reader: use nothing of the
     /// value before its end is reached, or be ready to take it back. A value that is replaced or removed
@@ -72,7 +72,8 @@ impl Handle<Bytes> {
     }
 }
 
-/// A stream from or to the home tier, whose failures are counted and told as those of any call.
+/// A stream from or to the home tier, whose failures are counted and told as those of any call. One from
+/// memory does not fail.
 struct Counted<S> {
     stream: S,
     space: Arc<Space>,

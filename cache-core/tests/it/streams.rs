@@ -2,7 +2,8 @@
 
 use std::{
     io::{self, Read, Write},
-    sync::atomic::Ordering::SeqCst,
+    sync::{Barrier, atomic::Ordering::SeqCst},
+    thread,
 };
 
 use cache_core::{
@@ -240,6 +241,33 @@ fn insert_overtaken_by_a_commit_that_fails_on_its_way_leaves_both_tiers_alike() 
     insert(&blobs, b"inserted");
     assert_ne!(get(&blobs).as_deref(), Some(&b"old"[..]));
     assert_eq!(get(&blobs), at_home(&bench));
+}
+
+#[test]
+fn inserts_and_commits_at_once_leave_one_winner_in_both_tiers() {
+    let bench = bench();
+    let blobs = blobs(&bench);
+    let barrier = Barrier::new(4);
+    thread::scope(|scope| {
+        for thread in 0..4_u8 {
+            let (blobs, barrier, bench) = (&blobs, &barrier, &bench);
+            scope.spawn(move || {
+                for round in 0..200 {
+                    barrier.wait();
+                    match (round + thread) % 5 {
+                        0 => blobs.clear().unwrap(),
+                        1 => drop((get(blobs), read(blobs.reader("k")))),
+                        2 => blobs.insert("k", Bytes::from(vec![round, thread])).unwrap(),
+                        _ => write(blobs, "k", &[round, thread]).unwrap(),
+                    }
+                    if barrier.wait().is_leader() {
+                        assert_eq!(get(blobs), at_home(bench), "round {round}");
+                    }
+                    barrier.wait();
+                }
+            });
+        }
+    });
 }
 
 #[test]
