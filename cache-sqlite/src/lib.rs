@@ -27,8 +27,8 @@
 //! # What it is not for
 //!
 //! - Data that exists nowhere else. Entries are evicted, expire, and go when the file is damaged.
-//! - Large values, which make every commit long: files of their own are the better place. The most is
-//!   512 MiB.
+//! - Large values, which make every commit long and are held in memory, also when they are read or written
+//!   piece by piece: files of their own are the better place. The most is 512 MiB.
 //! - Network file systems: SQLite's locks and its write-ahead log need a local one.
 //!
 //! # What holds
