@@ -1,4 +1,4 @@
-//! What calls cost here, beside the same done by hand: `cargo run --release -p cache-file --example measure`.
+//! What calls cost here, beside the same done by hand: `cargo run --release -p cache-file --example measure_files`.
 //!
 //! Opening and storing with 100,000 entries; reading and storing values of several sizes next to `fs::read`
 //! and decompression, and to compression, `fs::write` and `fs::rename`; a stream of 2 GiB and the memory that
