@@ -127,10 +127,13 @@
 //!
 //! - `typed` (default): `SqliteCache::typed`, values of serde types. Without it, entries of bytes through
 //!   [`Tier`](cache_core::Tier).
+//! - `config`: `SqliteConfig`, the section of a configuration, read through serde.
 //! - `zstd`: Zstandard beside LZ4; builds C.
 
 mod cache;
 mod commit;
+#[cfg(feature = "config")]
+mod config;
 mod connect;
 mod error;
 mod file;
@@ -153,6 +156,8 @@ mod upkeep;
 
 pub use cache::SqliteCache;
 pub use cache_core::{Error, ErrorKind, Result, Route, Ttl, days, hours, minutes, seconds};
+#[cfg(feature = "config")]
+pub use config::SqliteConfig;
 pub use options::{Durability, SqliteOptions};
 pub use pragmas::{JournalMode, Pragmas, Synchronous, TempStore};
 #[cfg(feature = "typed")]
