@@ -17,9 +17,10 @@ use cache_memory::MemoryConfig;
 #[cfg(feature = "sqlite")]
 use cache_sqlite::SqliteConfig;
 
-use cache_core::{Category, Result, Route, Routes};
+use cache_core::{Category, Error, ErrorKind, Result, Route, Routes};
 use directories::ProjectDirs;
 use serde::Deserialize;
+use toml::de::{DeTable, Deserializer};
 
 #[cfg(any(feature = "memory", feature = "sqlite"))]
 use crate::CacheOptions;
@@ -140,7 +141,9 @@ impl Config {
     pub fn from_str(text: &str) -> Result<Self, ConfigError> {
         // Windows editors write a mark that is no character of the first line.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let config: Self = toml::from_str(text).map_err(|error| ConfigError::of_toml(text, &error))?;
+        let table = DeTable::parse(text).map_err(|error| ConfigError::of_syntax(text, &error))?;
+        let config = Self::deserialize(Deserializer::from(table))
+            .map_err(|error| ConfigError::of_value(text, &error))?;
         let reference = Routes::reference();
         for (name, category) in &config.categories {
             config
@@ -180,7 +183,11 @@ impl Config {
 
     fn route(&self, name: &str, category: &CategoryConfig, reference: &Routes) -> Result<Route> {
         let known = reference.iter().find(|(known, _)| *known == name).map(|(_, route)| route);
-        let route = category.route(known).map_err(|error| error.about(format_args!("category {name:?}")))?;
+        let Some(route) = category.route(known) else {
+            let names: Vec<_> = reference.iter().map(|(known, _)| known).collect();
+            let why = format!("it is none of {}, so it needs a `tier`", names.join(", "));
+            return Err(Error::new(ErrorKind::InvalidRoute(why)).about(format_args!("category {name:?}")));
+        };
         #[cfg(feature = "memory")]
         if known.is_none() && category.ttl.is_none() && route.level() == cache_core::Level::L1 {
             return Ok(route.ttl(self.memory_cache.default_ttl));

@@ -58,6 +58,16 @@ mod tests {
         }
     }
 
+    #[cfg(not(feature = "zstd"))]
+    #[test]
+    fn compression_that_this_build_lacks_is_refused() {
+        let error = toml::from_str::<FileConfig>("compression = 'zstd'").unwrap_err();
+        assert_eq!(
+            error.message(),
+            "not a usable option: this program was built without the feature `zstd`; write another"
+        );
+    }
+
     #[test]
     fn options_are_as_configured() {
         let text = "compression = 'none'\nmax_file_size = '1 MiB'";

@@ -48,24 +48,44 @@ impl ConfigError {
     pub(super) fn not_utf8(error: FromUtf8Error) -> Self {
         let end = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(&error.as_bytes()[..end]);
-        Self::at(&text, end..end, "not UTF-8 from here on")
+        let key = holder(&text, &(end..end)).map(|held| held.key);
+        Self::at(&text, end, key, "not UTF-8 from here on")
     }
 
-    pub(super) fn of_toml(text: &str, error: &toml::de::Error) -> Self {
-        Self::at(text, error.span().unwrap_or_default(), error.message())
+    /// The text is not TOML.
+    pub(super) fn of_syntax(text: &str, error: &toml::de::Error) -> Self {
+        let span = error.span().unwrap_or_default();
+        let before = &text[..text.floor_char_boundary(span.end)];
+        let holder = holder(before, &span);
+        // Of two keys with one name the parser keeps the first; only a header is found as the second.
+        let is_header = holder.as_ref().is_some_and(|held| held.section && held.range.end >= span.end);
+        let key = match (holder.map(|held| held.key), before.get(span.start..)) {
+            (key, Some(second)) if error.message() == "duplicate key" && !is_header => {
+                Some(path(&key.unwrap_or_default(), second))
+            }
+            (key, _) => key,
+        };
+        Self::at(text, span.start, key, error.message())
     }
 
+    /// The text is TOML, but a key or value in it is not right.
+    pub(super) fn of_value(text: &str, error: &toml::de::Error) -> Self {
+        let span = error.span().unwrap_or_default();
+        let key = holder(text, &span).map(|held| held.key);
+        Self::at(text, span.start, key, error.message())
+    }
+
+    /// A category is not right, though each value of it is.
     pub(super) fn of_category(text: &str, name: &str, error: &Error) -> Self {
         let key = path("categories", &quoted(name));
-        let span = spans(text).into_iter().find(|span| span.key == key);
-        Self::at(text, span.map(|span| span.range).unwrap_or_default(), &error.kind().to_string())
+        let start = spans(text).into_iter().find(|span| span.key == key).map_or(0, |span| span.range.start);
+        Self::at(text, start, Some(key), &error.kind().to_string())
     }
 
-    fn at(text: &str, range: Range<usize>, message: &str) -> Self {
-        let before = &text[..text.floor_char_boundary(range.start)];
+    fn at(text: &str, start: usize, key: Option<String>, message: &str) -> Self {
+        let before = &text[..text.floor_char_boundary(start)];
         let line = before.matches('\n').count() + 1;
         let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
-        let key = key_at(text, &range, message == "duplicate key");
         Self { place: Some(Place { line, column, key }), ..Self::new(message) }
     }
 
@@ -144,20 +164,12 @@ struct Span {
 }
 
 /// The key whose name or value holds the place `at`, or else the section that it is in.
-///
-/// Of two keys with one name the parser knows the first: the second is the text at the place, unless that names
-/// a section.
-fn key_at(text: &str, at: &Range<usize>, duplicate: bool) -> Option<String> {
-    let spans = spans(text);
-    let holds = |span: &&Span| span.range.start <= at.start && at.end <= span.range.end;
-    let closest = spans.iter().filter(holds).min_by_key(|span| span.range.len());
-    let before = spans.iter().filter(|span| span.section && span.range.start <= at.start);
-    let found = closest.or_else(|| before.max_by_key(|span| span.range.start));
-    let key = found.map(|span| span.key.as_str());
-    if duplicate && !closest.is_some_and(|span| span.section) {
-        return Some(path(key.unwrap_or_default(), text.get(at.clone())?));
-    }
-    key.map(str::to_owned)
+fn holder(text: &str, at: &Range<usize>) -> Option<Span> {
+    let (holding, mut before): (Vec<_>, Vec<_>) =
+        spans(text).into_iter().partition(|span| span.range.start <= at.start && at.end <= span.range.end);
+    before.retain(|span| span.section && span.range.start <= at.start);
+    let closest = holding.into_iter().min_by_key(|span| span.range.len());
+    closest.or_else(|| before.into_iter().max_by_key(|span| span.range.start))
 }
 
 /// All that the parser makes of the text, also if that is not TOML all through.
