@@ -17,7 +17,7 @@ use cache_core::{Clock, Error, ErrorKind, Level, Result, Routes, Tier, TieredCac
 ///
 /// ```
 /// # #[cfg(feature = "sqlite")] {
-/// use warmstart::{Config, Level};
+/// use warmstart::Config;
 ///
 /// # let dir = tempfile::tempdir()?;
 /// # let path = dir.path().join("planner.toml");
@@ -199,14 +199,14 @@ impl CacheOptions {
                 Ok(())
             }
         })?;
-        match left_out.pop() {
-            Some(error) if tiers.is_empty() && !cfg!(feature = "memory") => Err(error),
-            last => {
-                left_out.extend(last);
-                let reasons: Vec<_> = left_out.iter().map(Error::to_string).collect();
-                self.build(tiers, (!reasons.is_empty()).then(|| reasons.join("; ")))
-            }
+        if !cfg!(feature = "memory")
+            && tiers.is_empty()
+            && let Some(error) = left_out.pop()
+        {
+            return Err(error);
         }
+        let reasons: Vec<_> = left_out.iter().map(Error::to_string).collect();
+        self.build(tiers, (!reasons.is_empty()).then(|| reasons.join("; ")))
     }
 
     /// The cache, or an error if the files of a tier cannot be used.
@@ -231,6 +231,7 @@ impl CacheOptions {
         Ok(tiers)
     }
 
+    /// Nearest first.
     const PERSISTENT: &[(Level, Open)] = &[
         #[cfg(feature = "sqlite")]
         (Level::L2, Self::open_sqlite),

@@ -178,7 +178,7 @@ fn spans(text: &str) -> Vec<Span> {
         for (name, value) in table {
             let key = path(parent, &quoted(name.get_ref()));
             let inner = value.get_ref().as_table();
-            let section = inner.is_some() && text[value.span().start..].starts_with('[');
+            let section = inner.is_some() && text.as_bytes().get(value.span().start) == Some(&b'[');
             for range in [name.span(), value.span()] {
                 spans.push(Span { range, key: key.clone(), section });
             }

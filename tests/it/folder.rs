@@ -1,7 +1,9 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use warmstart::{Bytes, Cache, CacheOptions, ErrorKind, Level, Route, Routes, core::ManualClock};
+use warmstart::{
+    Bytes, Cache, CacheOptions, ErrorKind, Level, Route, Routes, core::ManualClock, sqlite::SqliteCache,
+};
 
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
 struct Task {
@@ -107,6 +109,13 @@ fn unusable_folder_leaves_a_cache_in_memory_that_says_so() {
         assert!(CacheOptions::new().dir(&unusable).open_strict().is_err());
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "in the way");
+}
+
+#[test]
+fn option_out_of_range_is_an_error_in_any_case() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = CacheOptions::new().dir(dir.path()).sqlite(SqliteCache::options().byte_limit(0));
+    assert!(matches!(options.open().unwrap_err().kind(), ErrorKind::InvalidOption(_)));
 }
 
 #[test]
