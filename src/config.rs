@@ -42,8 +42,8 @@ pub use cache_core::config::CategoryConfig;
 /// - Sizes are bytes, `"10MB"`, `"1 MiB"` or `"unlimited"`; times are seconds, `"5m"` or `"2h 30m"`.
 /// - A section of `categories` is laid over the [nine that are known](Routes::reference): of those, only what
 ///   is written changes. Any other needs a `tier`.
-/// - A category of one's own in memory lives for `default_ttl` unless it says otherwise; one that is not in memory,
-///   until it has to make room. `ttl = "never"` says that of any category.
+/// - A category of one's own in memory lives for `default_ttl` unless it says otherwise; one elsewhere until
+///   it has to make room. `ttl = "never"` says that of any category.
 /// - `max_file_size` does not bind a category with a larger `max_size` of its own.
 /// - What is wrong is refused with its place: no key is ignored, and no value is bent into range.
 ///
