@@ -22,7 +22,7 @@ use directories::ProjectDirs;
 use serde::Deserialize;
 use toml::de::{DeTable, Deserializer};
 
-#[cfg(any(feature = "memory", feature = "sqlite"))]
+#[cfg(any(feature = "file", feature = "memory", feature = "sqlite"))]
 use crate::CacheOptions;
 
 pub use self::{
@@ -169,7 +169,7 @@ impl Config {
     ///
     /// # Errors
     /// As [`routes`](Self::routes).
-    #[cfg(any(feature = "memory", feature = "sqlite"))]
+    #[cfg(any(feature = "file", feature = "memory", feature = "sqlite"))]
     pub fn options(&self) -> Result<CacheOptions> {
         let options = CacheOptions::new().routes(self.routes()?);
         #[cfg(feature = "memory")]
@@ -178,6 +178,8 @@ impl Config {
             .cleanup_interval(self.memory_cache.cleanup_interval);
         #[cfg(feature = "sqlite")]
         let options = options.sqlite_path(&self.sqlite_cache.db_path).sqlite(self.sqlite_cache.options());
+        #[cfg(feature = "file")]
+        let options = options.file_dir(&self.file_cache.cache_dir).file(self.file_cache.options());
         Ok(options)
     }
 

@@ -1,6 +1,6 @@
 //! The tiers of this build, put together.
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "file", feature = "sqlite"))]
 use std::path::{Path, PathBuf};
 use std::{sync::Arc, time::Duration};
 
@@ -56,7 +56,7 @@ pub fn open(config: &crate::Config) -> Result<TieredCache> {
 /// assert_eq!(*weeks.get("2026-W47").unwrap(), [8.0, 7.5]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "file", feature = "sqlite"))]
 pub fn open_dir(dir: impl AsRef<Path>) -> Result<TieredCache> {
     CacheOptions::new().dir(dir).open()
 }
@@ -94,6 +94,10 @@ pub struct CacheOptions {
     sqlite_path: Option<PathBuf>,
     #[cfg(feature = "sqlite")]
     sqlite: cache_sqlite::SqliteOptions,
+    #[cfg(feature = "file")]
+    file_dir: Option<PathBuf>,
+    #[cfg(feature = "file")]
+    file: cache_file::FileOptions,
     routes: Routes,
     #[cfg(feature = "memory")]
     memory: cache_memory::MemoryTierBuilder,
@@ -109,6 +113,10 @@ impl CacheOptions {
             sqlite_path: None,
             #[cfg(feature = "sqlite")]
             sqlite: cache_sqlite::SqliteCache::options(),
+            #[cfg(feature = "file")]
+            file_dir: None,
+            #[cfg(feature = "file")]
+            file: cache_file::FileCache::options(),
             routes: Routes::reference(),
             #[cfg(feature = "memory")]
             memory: cache_memory::MemoryTier::builder(),
@@ -117,16 +125,31 @@ impl CacheOptions {
         }
     }
 
-    /// Where the tiers that outlive the process have their files: the database is `cache.db` in it.
-    #[cfg(feature = "sqlite")]
+    /// Where the tiers that outlive the process have their files: the database is `cache.db` in it, and
+    /// other files are in `files`.
+    #[cfg(any(feature = "file", feature = "sqlite"))]
     pub fn dir(self, dir: impl AsRef<Path>) -> Self {
-        self.sqlite_path(dir.as_ref().join("cache.db"))
+        let dir = dir.as_ref();
+        #[cfg(feature = "sqlite")]
+        let options = self.sqlite_path(dir.join("cache.db"));
+        #[cfg(not(feature = "sqlite"))]
+        let options = self;
+        #[cfg(feature = "file")]
+        let options = options.file_dir(dir.join("files"));
+        options
     }
 
     /// The file of the database.
     #[cfg(feature = "sqlite")]
     pub fn sqlite_path(mut self, path: impl AsRef<Path>) -> Self {
         self.sqlite_path = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// The folder of the file tier.
+    #[cfg(feature = "file")]
+    pub fn file_dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.file_dir = Some(dir.as_ref().to_owned());
         self
     }
 
@@ -163,6 +186,14 @@ impl CacheOptions {
     #[cfg(feature = "sqlite")]
     pub fn sqlite(mut self, options: cache_sqlite::SqliteOptions) -> Self {
         self.sqlite = options;
+        self
+    }
+
+    /// The options of the file tier: compression, the largest file, a bound for all categories together. Its
+    /// clock is that of the cache.
+    #[cfg(feature = "file")]
+    pub fn file(mut self, options: cache_file::FileOptions) -> Self {
+        self.file = options;
         self
     }
 
@@ -212,8 +243,8 @@ impl CacheOptions {
     /// The cache, or an error if the files of a tier cannot be used.
     ///
     /// # Errors
-    /// Also those of the tiers that outlive the process: the folder cannot be made or written, or holds a
-    /// database that is not a cache.
+    /// Also those of the tiers that outlive the process: a folder cannot be made or written, or holds what is
+    /// not a cache.
     pub fn open_strict(self) -> Result<TieredCache> {
         let tiers = self.persistent(Err)?;
         self.build(tiers, None)
@@ -235,14 +266,24 @@ impl CacheOptions {
     const PERSISTENT: &[(Level, Open)] = &[
         #[cfg(feature = "sqlite")]
         (Level::L2, Self::open_sqlite),
+        #[cfg(feature = "file")]
+        (Level::L3, Self::open_file),
     ];
 
     #[cfg(feature = "sqlite")]
     fn open_sqlite(&self) -> Result<Option<Arc<dyn Tier>>> {
         let Some(path) = &self.sqlite_path else { return Ok(None) };
-        let _span = tracing::info_span!(target: "startup", "cache.open", path = %path.display()).entered();
+        let _span = span(path).entered();
         let sqlite = self.sqlite.clone().clock(self.clock.clone()).open(path)?;
         Ok(Some(Arc::new(sqlite)))
+    }
+
+    #[cfg(feature = "file")]
+    fn open_file(&self) -> Result<Option<Arc<dyn Tier>>> {
+        let Some(dir) = &self.file_dir else { return Ok(None) };
+        let _span = span(dir).entered();
+        let file = self.file.clone().clock(self.clock.clone()).open(dir)?;
+        Ok(Some(Arc::new(file)))
     }
 
     fn build(self, persistent: Tiers, degraded: Option<String>) -> Result<TieredCache> {
@@ -263,6 +304,11 @@ impl CacheOptions {
         }
         builder.build()
     }
+}
+
+#[cfg(any(feature = "file", feature = "sqlite"))]
+fn span(path: &Path) -> tracing::Span {
+    tracing::info_span!(target: "startup", "cache.open", path = %path.display())
 }
 
 type Tiers = Vec<(Level, Arc<dyn Tier>)>;

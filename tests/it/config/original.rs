@@ -93,8 +93,7 @@ fn entries_live_at_home_for_their_time_and_no_longer() {
     for (name, route) in config.routes().unwrap().iter() {
         let Ttl::After(ttl) = route.default_ttl() else { panic!("{name}") };
         cache.category::<u32>(name).unwrap().insert("k", 1).unwrap();
-        // There is no file tier yet.
-        assert_eq!(home(&cache, name), route.level().min(Level::L2), "{name}");
+        assert_eq!(home(&cache, name), route.level(), "{name}");
         ttls.push((ttl, name.to_owned()));
     }
     ttls.sort();
@@ -106,6 +105,23 @@ fn entries_live_at_home_for_their_time_and_no_longer() {
         clock.advance((ttl - now).min(seconds(1)));
         now = ttl;
         assert!(!numbers.contains("k"), "{name}");
+    }
+}
+
+#[test]
+fn files_are_where_and_as_large_as_written() {
+    let (dir, config) = read(&format!("{ORIGINAL}\n[categories.thumbs]\ntier = 'l3'\ncompression = 'none'"));
+    let cache = warmstart::open(&config).unwrap();
+    let value = Bytes::from(vec![0; 10_000_001]);
+    let error = cache.bytes("thumbs").unwrap().insert("k", value.clone()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { limit: 10_000_000, .. }), "{error}");
+    // Their own budgets are larger, and they are compressed.
+    for name in ["analytics_results", "chart_data", "export_data"] {
+        cache.bytes(name).unwrap().insert("k", value.clone()).unwrap();
+        assert!(dir.path().join("cache/files").join(name).is_dir());
+        let stats = cache.stats();
+        let stored = stats.categories.iter().find(|category| category.name == name).unwrap().tiers[1].usage;
+        assert!(stored.entries == 1 && stored.bytes < 100_000, "{name}: {stored:?}");
     }
 }
 
