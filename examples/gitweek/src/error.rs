@@ -32,6 +32,8 @@ pub(crate) enum Error {
     Load(warmstart::LoadError<Self>),
     /// The report could not be written.
     Output(io::Error),
+    /// A file that was asked for could not be written.
+    File { path: PathBuf, error: io::Error },
 }
 
 impl Error {
@@ -66,6 +68,7 @@ impl fmt::Display for Error {
                 None => error.fmt(f),
             },
             Self::Output(error) => write!(f, "the report could not be written: {error}"),
+            Self::File { path, error } => write!(f, "{} could not be written: {error}", path.display()),
         }
     }
 }
@@ -73,7 +76,7 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::GitMissing(error) | Self::Output(error) => Some(error),
+            Self::GitMissing(error) | Self::Output(error) | Self::File { error, .. } => Some(error),
             Self::Index(error) => Some(error),
             Self::Cache(error) => Some(error),
             Self::Load(error) => Some(error),
@@ -91,6 +94,12 @@ impl From<warmstart::Error> for Error {
 impl From<warmstart::LoadError<Self>> for Error {
     fn from(error: warmstart::LoadError<Self>) -> Self {
         Self::Load(error)
+    }
+}
+
+impl From<fmt::Error> for Error {
+    fn from(error: fmt::Error) -> Self {
+        Self::Output(io::Error::other(error))
     }
 }
 

@@ -25,9 +25,11 @@
 //! Exit status: 0 for a report, 1 for an error, 2 for a command line that makes no sense.
 
 mod activity;
+mod analysis;
 mod args;
 mod data_service;
 mod error;
+mod export;
 mod git;
 mod history;
 mod index;
@@ -36,29 +38,29 @@ mod place;
 mod progress;
 mod report;
 mod repository;
+mod series;
 mod session;
 mod sparkline;
+mod svg;
 mod table;
+mod target;
 mod terminal;
 mod week;
 
-use std::{
-    io::{Write, stdout},
-    process::ExitCode,
-    time::Instant,
-};
+use std::{process::ExitCode, time::Instant};
 
-use clap::Parser;
+use warmstart::Bytes;
 
 use crate::{
     args::{Args, Format},
-    error::{Error, Result},
+    error::Result,
     session::Session,
+    target::Target,
 };
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    match run(&Args::parse(), started) {
+    match run(Args::read(), started) {
         Err(error) if !error.is_broken_pipe() => {
             terminal::say(error);
             ExitCode::FAILURE
@@ -67,15 +69,29 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args, started: Instant) -> Result<()> {
-    let session = Session::start(args, started)?;
+fn run(args: Args, started: Instant) -> Result<()> {
+    let session = Session::start(&args, started)?;
     let report = session.report()?;
-    let text = match session.preferences().format {
-        Format::Table => table::render(&report, &*session.tasks()?)
-            .map_err(|error| Error::Output(std::io::Error::other(error)))?,
-        Format::Json => json::render(&report, session.timings(), &session.cache_stats()),
-    };
+    let mut outputs: Vec<(Target, Bytes)> = Vec::new();
+    if let Some(target) = args.chart {
+        outputs.push((target, svg::render(&report, &*session.series()?)?.into()));
+    }
+    if let Some(target) = args.export {
+        outputs.push((target, (*session.export()?).clone()));
+    }
+    if outputs.iter().all(|(target, _)| *target != Target::Stdout) {
+        let text = match session.preferences().format {
+            Format::Table if session.view().cache_stats => {
+                table::render(&report, &*session.tasks()?)? + &table::cache::render(&session.cache_stats())?
+            }
+            Format::Table => table::render(&report, &*session.tasks()?)?,
+            Format::Json => json::render(&report, session.timings(), &session.cache_stats()),
+        };
+        outputs.push((Target::Stdout, text.into()));
+    }
     // Before somebody takes their time to read: an open index makes others wait.
     session.close();
-    stdout().lock().write_all(text.as_bytes()).map_err(Error::Output)
+    // Files first: whoever reads to the end then finds them.
+    outputs.sort_by_key(|(target, _)| *target == Target::Stdout);
+    outputs.iter().try_for_each(|(target, content)| target.write(content))
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use warmstart::{Cache, Handle, Stats};
+use warmstart::{Bytes, Cache, Handle, Stats};
 
 use crate::{
     activity::TaskList,
@@ -16,6 +16,7 @@ use crate::{
     place,
     report::Report,
     repository::Repository,
+    series::Series,
     terminal::note,
     week::Week,
 };
@@ -27,6 +28,7 @@ pub(crate) struct Session {
     data: DataService,
     selected_week: Handle<Week>,
     preferences: Handle<Preferences>,
+    view: Handle<View>,
     started: Instant,
     /// When git had answered, and when the cache was open.
     git: Duration,
@@ -39,6 +41,13 @@ pub(crate) struct Preferences {
     pub(crate) format: Format,
     /// Part of an author's name; empty for all.
     pub(crate) author: String,
+}
+
+/// Which parts of the report are shown, beside the week itself.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct View {
+    pub(crate) analysis: bool,
+    pub(crate) cache_stats: bool,
 }
 
 /// Where the time went.
@@ -77,6 +86,7 @@ impl Session {
             data: DataService::new(repository, &cache, folder.map(|folder| folder.join("index.db")))?,
             selected_week: cache.category("current_week")?,
             preferences: cache.category("user_preferences")?,
+            view: cache.category("ui_state")?,
             started,
             git,
             opened: started.elapsed(),
@@ -84,6 +94,7 @@ impl Session {
         };
         let author = args.author.clone().unwrap_or_default();
         session.preferences.insert(CURRENT, Preferences { format: args.format, author })?;
+        session.view.insert(CURRENT, View { analysis: args.analysis, cache_stats: args.cache_stats })?;
         if let Some(week) = args.week {
             session.select(week)?;
         }
@@ -102,6 +113,7 @@ impl Session {
             week,
             stats: self.data.stats(week, &author)?,
             weeks: self.data.weeks()?,
+            analysis: self.view().analysis.then(|| self.data.analysis(&author)).transpose()?,
             author,
         })
     }
@@ -109,6 +121,21 @@ impl Session {
     /// The commits that the report counts.
     pub(crate) fn tasks(&self) -> Result<Arc<TaskList>> {
         self.data.tasks(self.week()?, &self.preferences().author)
+    }
+
+    /// The bars of the chart, for the same authors.
+    pub(crate) fn series(&self) -> Result<Arc<Series>> {
+        self.data.series(self.week()?, &self.preferences().author)
+    }
+
+    /// All commits of the same authors as CSV.
+    pub(crate) fn export(&self) -> Result<Arc<Bytes>> {
+        self.data.export(&self.preferences().author)
+    }
+
+    /// Which parts of the report are shown.
+    pub(crate) fn view(&self) -> Arc<View> {
+        self.view.get(CURRENT).unwrap_or_default()
     }
 
     /// How the person wants to see things.

@@ -1,5 +1,8 @@
 //! The report as a person likes to read it.
 
+mod analysis;
+pub(crate) mod cache;
+
 use std::fmt::{self, Write};
 
 use console::{measure_text_width, style};
@@ -25,6 +28,9 @@ pub(crate) fn render(report: &Report, tasks: &TaskList) -> Result<String, fmt::E
     weeks(&mut out, report)?;
     authors(&mut out, &report.stats)?;
     commits(&mut out, tasks)?;
+    if let Some(analysis) = &report.analysis {
+        analysis::write(&mut out, analysis)?;
+    }
     Ok(out)
 }
 
