@@ -73,8 +73,13 @@ impl<W: Write> History<W> {
         let subject = self.lines[self.random.below(self.lines.len())].trim().to_owned();
         let message = format!("Change {mark}: {subject}\n");
         // Two and a half hours on average, so that there are some fifty commits a week.
-        let season = [3, 4, 6, 7][mark as usize / 700 % 4];
-        self.worked += self.random.below(season * 3600) as u64;
+        let hours = match mark / 700 % 4 {
+            0 => 3,
+            1 => 4,
+            2 => 6,
+            _ => 7,
+        };
+        self.worked += self.random.below(hours * 3600) as u64;
         let (days, second) = (self.worked / DAY, self.worked % DAY);
         // Twelve hours from 7 o'clock on, and days off after five.
         let time = START + (days / 5 * 7 + days % 5) * DAY + 7 * 3600 + second / 2;

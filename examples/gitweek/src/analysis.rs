@@ -164,7 +164,7 @@ impl CommitSize {
         let middle = sizes.len() / 2;
         let upper = *sizes.get(middle)?;
         // Not empty from here on.
-        let lower = if sizes.len() % 2 == 0 { sizes[middle - 1] } else { upper };
+        let lower = if sizes.len().is_multiple_of(2) { sizes[middle - 1] } else { upper };
         let p90 = sizes[(sizes.len() * 9).div_ceil(10) - 1];
         Some(Self { median: f64::midpoint(real(lower), real(upper)), p90 })
     }

@@ -176,7 +176,8 @@ mod tests {
     fn change_has_its_path_as_git_knows_it() {
         let text = format!("{A}\05\0Ada\0one\0\n3\t1\ta\tb\n\0-\t-\tlogo.png\0");
         let (_, changes) = Commits::new(text.as_bytes()).next().unwrap().unwrap();
-        let change = |path: &[u8], insertions, deletions| Change { path: path.to_owned(), insertions, deletions };
+        let change =
+            |path: &[u8], insertions, deletions| Change { path: path.to_owned(), insertions, deletions };
         assert_eq!(changes, [change(b"a\tb\n", 3, 1), change(b"logo.png", 0, 0)]);
     }
 

@@ -154,7 +154,11 @@ impl Index {
             .execute_batch("CREATE TEMP TABLE IF NOT EXISTS gone (oid TEXT PRIMARY KEY); DELETE FROM gone")?;
         let mut insert = self.db.prepare("INSERT INTO gone (oid) VALUES (?)")?;
         let mut gone = 0;
-        match repository.gone(&known)?.for_each_line(|oid| Ok(gone += insert.execute([oid])?)) {
+        let note_gone = |oid: &str| {
+            gone += insert.execute([oid])?;
+            Ok(())
+        };
+        match repository.gone(&known)?.for_each_line(note_gone) {
             Ok(()) if gone == 0 => return Ok(Some(known)),
             Ok(()) => {}
             // After a rewrite, git throws the old commits away some day.

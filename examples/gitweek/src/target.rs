@@ -2,8 +2,8 @@
 
 use std::{
     ffi::OsString,
-    fs,
-    io::{self, Write, stdout},
+    fs::{self, File},
+    io::{self, Read, Write, stdout},
     path::{Path, PathBuf},
 };
 
@@ -37,12 +37,14 @@ impl From<OsString> for Target {
     }
 }
 
-/// Puts a new file in the place of the one at `path`, if there is one.
+/// Puts a new file in the place of the one at `path`, unless that says the same.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let old = fs::metadata(path).ok();
-    if old.as_ref().is_some_and(|old| !old.is_file()) {
+    match &old {
         // A pipe or a device stays what it is, and a folder says what is wrong.
-        return fs::write(path, content);
+        Some(old) if !old.is_file() => return fs::write(path, content),
+        Some(old) if old.len() == content.len() as u64 && holds(path, content) => return Ok(()),
+        _ => {}
     }
     // A link stays one: the file that it leads to is replaced.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -58,4 +60,14 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     file.persist(&path)?;
     Ok(())
+}
+
+/// Whether a file holds exactly this. One that cannot be read does not.
+fn holds(path: &Path, content: &[u8]) -> bool {
+    let Ok(mut file) = File::open(path) else { return false };
+    let mut part = [0; 1 << 16];
+    content.chunks(part.len()).all(|expected| {
+        let part = &mut part[..expected.len()];
+        file.read_exact(part).is_ok() && part == expected
+    })
 }

@@ -58,7 +58,7 @@ fn hours(out: &mut String, analysis: &Analysis) -> fmt::Result {
     let highest = analysis.week_hours.iter().flatten().copied().max().unwrap_or(0);
     for (name, hours) in DAYS.iter().zip(&analysis.week_hours) {
         let fields: String = hours.iter().map(|&commits| field(commits, highest)).collect();
-        writeln!(out, "          {}  {}", style(name).dim(), style(fields).cyan())?;
+        writeln!(out, "          {}  {}", style(name).dim(), style(fields.trim_end()).cyan())?;
     }
     let axis: String = (0..24).step_by(4).map(|hour| format!("{hour:02}      ")).collect();
     writeln!(out, "               {}", style(axis.trim_end()).dim())
@@ -80,6 +80,7 @@ fn authors(out: &mut String, analysis: &Analysis) -> fmt::Result {
     let shares: Vec<_> = analysis
         .top_share
         .iter()
+        .filter(|share| share.authors as u64 <= analysis.authors)
         .map(|share| format!("{} made {} %", counted(share.authors as u64, "author"), share.percent))
         .collect();
     writeln!(out, "\n{}  {}", style("Authors of the whole history").bold(), style(shares.join(", ")).dim())?;
