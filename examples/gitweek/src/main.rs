@@ -1,7 +1,9 @@
 //! A weekly activity report of any git repository.
 //!
 //! ```text
-//! gitweek [--repo PATH] [--week 2026-W47] [--author TEXT] [--format table|json] [--cache-dir DIR] [--no-cache]
+//! gitweek [--repo PATH] [--week 2026-W47] [--author TEXT] [--format table|json]
+//!         [--analysis] [--chart FILE.svg] [--export FILE.csv]
+//!         [--cache-dir DIR] [--no-cache] [--cache-stats]
 //! ```
 //!
 //! An example of a program that starts warm: it has expensive data (`git log --numstat` over a whole history
@@ -12,7 +14,9 @@
 //! - [`index`]: the commits as application data, extended as the history grows. The cache is derived from it and
 //!   may be thrown away at any time.
 //! - [`repository`], [`git`] and [`history`]: what git is asked, its process, and the stream that it prints.
-//! - [`table`] and [`json`]: the report, for people and for programs.
+//! - [`analysis`], [`series`] and [`export`]: what is derived from the whole history, and so worth to be kept.
+//! - [`table`] and [`json`]: the report, for people and for programs. [`svg`] draws the chart.
+//! - [`target`]: files that are replaced as a whole or not at all.
 //!
 //! A run that finds its answers in the cache starts one git process, which tells what HEAD is, and does not open
 //! the index.

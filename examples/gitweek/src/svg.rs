@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use crate::{
     report::Report,
     series::{Series, Unit},
+    table::counted,
     terminal::cut,
     week::Week,
 };
@@ -65,20 +66,20 @@ pub(crate) fn render(report: &Report, series: &Series) -> Result<String, fmt::Er
 }
 
 fn head(out: &mut String, report: &Report, series: &Series, name: &str) -> fmt::Result {
-    let total = HumanCount(series.bars.iter().sum());
-    let (first, last) = (series.label(0), series.label(series.bars.len() - 1));
+    let total = counted(series.bars.iter().sum(), "commit");
     let author = match report.author.as_str() {
         "" => String::new(),
         author => format!(" by authors named like “{}”", escaped(&cut(author, 40))),
     };
+    let (first, last) = (series.label(0), series.label(series.bars.len() - 1));
+    let (selected, commits) = (series.label(series.selected), series.bars[series.selected]);
+    let commits = counted(commits, "commit");
     writeln!(out, r#"<text class="title" x="24" y="36">{name}</text>"#)?;
     let unit = series.unit.noun();
-    writeln!(out, r#"<text x="24" y="58">{total} commits{author} per {unit}, {first} – {last}</text>"#)?;
-    let (selected, commits) = (series.label(series.selected), series.bars[series.selected]);
+    writeln!(out, r#"<text x="24" y="58">{total}{author}, by {unit}, {first} – {last}</text>"#)?;
     writeln!(
         out,
-        r#"<text x="{RIGHT}" y="58" text-anchor="end"><tspan class="selected">■</tspan> {selected}: {}</text>"#,
-        HumanCount(commits)
+        r#"<text x="{RIGHT}" y="58" text-anchor="end"><tspan class="selected">■</tspan> {selected}: {commits}</text>"#
     )
 }
 
@@ -135,7 +136,7 @@ fn bars(out: &mut String, series: &Series, scale: &Scale) -> fmt::Result {
             series.middle(place) - width / 2.0,
             BOTTOM - height,
             series.label(place),
-            HumanCount(commits),
+            counted(commits, "commit"),
         )?;
     }
     Ok(())

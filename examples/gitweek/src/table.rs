@@ -123,7 +123,8 @@ fn more(out: &mut String, all: u64, shown: usize) -> fmt::Result {
     }
 }
 
-fn counted(number: u64, noun: &str) -> String {
+/// A number of things: `1 commit`, `2 commits`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", HumanCount(number), if number == 1 { "" } else { "s" })
 }
 

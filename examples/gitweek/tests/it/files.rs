@@ -69,8 +69,8 @@ fn chart_has_a_bar_per_week_and_the_selected_one_stands_out() {
         );
         for text in [
             ">project<",
-            ">3 commits per week, 2023-W46 – 2023-W49<",
-            "<title>2023-W46: 1</title>",
+            ">3 commits, by week, 2023-W46 – 2023-W49<",
+            "<title>2023-W46: 1 commit</title>",
             ">W48<",
             ">2023<",
         ] {
@@ -78,7 +78,7 @@ fn chart_has_a_bar_per_week_and_the_selected_one_stands_out() {
         }
     }
     let svg = repo.print(&["--chart", "-", "--author", "Grace"]);
-    assert!(svg.contains(">2 commits by authors named like “Grace” per week"), "{svg}");
+    assert!(svg.contains(">2 commits by authors named like “Grace”, by week"), "{svg}");
     let svg = repo.print(&["--chart", "-", "--author", "nobody"]);
     assert!(svg.contains(">0 commits by"), "{svg}");
 }
