@@ -12,6 +12,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    fmt::Display,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -27,6 +28,7 @@ use crate::{
     index::Index,
     repository::Repository,
     series::Series,
+    target::digest,
     week::Week,
 };
 
@@ -75,13 +77,13 @@ impl DataService {
     /// The commits of a week by the authors whose name contains `author`; all with `""`.
     pub(crate) fn tasks(&self, week: Week, author: &str) -> Result<Arc<TaskList>> {
         let load = || Ok::<_, Error>(TaskList::of(self.ask_index(|index| index.commits(week, author))?));
-        Ok(self.tasks.get_or_load_typed(&self.week_key(week, author), load)?)
+        Ok(self.tasks.get_or_load_typed(&self.key(week, author), load)?)
     }
 
     /// The numbers of the commits that [`tasks`](Self::tasks) lists.
     pub(crate) fn stats(&self, week: Week, author: &str) -> Result<Arc<WeekStats>> {
         let load = || Ok(WeekStats::of(&*self.tasks(week, author)?));
-        Ok(self.stats.get_or_load_typed(&self.week_key(week, author), load)?)
+        Ok(self.stats.get_or_load_typed(&self.key(week, author), load)?)
     }
 
     /// The analysis of the whole history, as far as it is by `author`.
@@ -93,7 +95,7 @@ impl DataService {
                 Ok(analyst.finish(index.files_most_changed(author, Analysis::FILES)?))
             })
         };
-        Ok(self.analyses.get_or_load_typed(&self.key(author), load)?)
+        Ok(self.analyses.get_or_load_typed(&self.key("all", author), load)?)
     }
 
     /// The bars of the chart: the whole history by `author`, and where `week` is in it.
@@ -104,19 +106,29 @@ impl DataService {
                 _ => Series::of(&self.count_weeks(author)?, week),
             })
         };
-        Ok(self.series.get_or_load_typed(&self.week_key(week, author), load)?)
+        Ok(self.series.get_or_load_typed(&self.key(week, author), load)?)
     }
 
     /// All commits of the history by `author`, oldest first, as CSV.
     pub(crate) fn export(&self, author: &str) -> Result<Arc<Bytes>> {
         let load = || {
-            self.ask_index(|index| {
+            let csv = self.ask_index(|index| {
                 let mut csv = Csv::new();
                 index.for_each_commit(author, |commit| csv.add(&commit))?;
-                Ok(Bytes::from(csv.into_bytes()))
-            })
+                Ok(csv.into_bytes())
+            })?;
+            let digest = Bytes::copy_from_slice(&digest(&csv).to_le_bytes());
+            // Without it, the next run writes once more what is there already.
+            let _ = self.exports.insert(&self.key("digest", author), digest);
+            Ok::<_, Error>(Bytes::from(csv))
         };
-        Ok(self.exports.get_or_load_typed(&self.key(author), load)?)
+        Ok(self.exports.get_or_load_typed(&self.key("csv", author), load)?)
+    }
+
+    /// Whether a content is known to be what [`export`](Self::export) returns, by its [`digest`].
+    pub(crate) fn is_export(&self, content: u128, author: &str) -> bool {
+        let known = self.exports.get(&self.key("digest", author));
+        known.is_some_and(|known| known[..] == content.to_le_bytes())
     }
 
     /// How long the index took, if it was needed.
@@ -130,12 +142,9 @@ impl DataService {
         Ok(WeekList { weeks: weeks.into_iter().map(count).collect() })
     }
 
-    fn key(&self, author: &str) -> String {
-        format!("{}/{}", self.repository.history(), author.to_lowercase())
-    }
-
-    fn week_key(&self, week: Week, author: &str) -> String {
-        format!("{}/{week}/{}", self.repository.history(), author.to_lowercase())
+    /// `part` has no slash in it, so that no author's name makes one key look like another.
+    fn key(&self, part: impl Display, author: &str) -> String {
+        format!("{}/{part}/{}", self.repository.history(), author.to_lowercase())
     }
 
     /// Asks the index. If it turns out to be damaged only now, it is made anew and asked again.

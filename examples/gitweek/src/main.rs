@@ -80,8 +80,10 @@ fn run(args: Args, started: Instant) -> Result<()> {
     if let Some(target) = args.chart {
         outputs.push((target, svg::render(&report, &*session.series()?)?.into()));
     }
-    if let Some(target) = args.export {
-        outputs.push((target, (*session.export()?).clone()));
+    if let Some(target) = args.export
+        && let Some(csv) = session.export(&target)?
+    {
+        outputs.push((target, csv));
     }
     if outputs.iter().all(|(target, _)| *target != Target::Stdout) {
         let text = match session.preferences().format {

@@ -17,6 +17,7 @@ use crate::{
     report::Report,
     repository::Repository,
     series::Series,
+    target::Target,
     terminal::note,
     week::Week,
 };
@@ -128,9 +129,14 @@ impl Session {
         self.data.series(self.week()?, &self.preferences().author)
     }
 
-    /// All commits of the same authors as CSV.
-    pub(crate) fn export(&self) -> Result<Arc<Bytes>> {
-        self.data.export(&self.preferences().author)
+    /// All commits of the same authors as CSV. `None` if `target` is known to hold them already: to see that is
+    /// much quicker than to write megabytes again.
+    pub(crate) fn export(&self, target: &Target) -> Result<Option<Bytes>> {
+        let author = &self.preferences().author;
+        if target.digest().is_some_and(|there| self.data.is_export(there, author)) {
+            return Ok(None);
+        }
+        Ok(Some((*self.data.export(author)?).clone()))
     }
 
     /// Which parts of the report are shown.

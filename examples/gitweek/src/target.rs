@@ -2,12 +2,13 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
-    io::{self, Read, Write, stdout},
+    fs,
+    io::{self, Write, stdout},
     path::{Path, PathBuf},
 };
 
 use tempfile::Builder;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::{Error, Result};
 
@@ -20,6 +21,14 @@ pub(crate) enum Target {
 }
 
 impl Target {
+    /// The [`digest`] of the file that is there already.
+    pub(crate) fn digest(&self) -> Option<u128> {
+        let Self::File(path) = self else { return None };
+        // Nobody may be at the other end of a pipe.
+        let is_file = fs::metadata(path).is_ok_and(|it| it.is_file());
+        is_file.then(|| fs::read(path).ok()).flatten().map(|content| digest(&content))
+    }
+
     /// Writes the whole, or leaves a file as it was.
     pub(crate) fn write(&self, content: &[u8]) -> Result<()> {
         match self {
@@ -31,20 +40,23 @@ impl Target {
     }
 }
 
+/// A number that tells one content from another.
+pub(crate) fn digest(content: &[u8]) -> u128 {
+    xxh3_128(content)
+}
+
 impl From<OsString> for Target {
     fn from(text: OsString) -> Self {
         if text == "-" { Self::Stdout } else { Self::File(text.into()) }
     }
 }
 
-/// Puts a new file in the place of the one at `path`, unless that says the same.
+/// Puts a new file in the place of the one at `path`, if there is one.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let old = fs::metadata(path).ok();
-    match &old {
+    if old.as_ref().is_some_and(|old| !old.is_file()) {
         // A pipe or a device stays what it is, and a folder says what is wrong.
-        Some(old) if !old.is_file() => return fs::write(path, content),
-        Some(old) if old.len() == content.len() as u64 && holds(path, content) => return Ok(()),
-        _ => {}
+        return fs::write(path, content);
     }
     // A link stays one: the file that it leads to is replaced.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -60,14 +72,4 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     file.persist(&path)?;
     Ok(())
-}
-
-/// Whether a file holds exactly this. One that cannot be read does not.
-fn holds(path: &Path, content: &[u8]) -> bool {
-    let Ok(mut file) = File::open(path) else { return false };
-    let mut part = [0; 1 << 16];
-    content.chunks(part.len()).all(|expected| {
-        let part = &mut part[..expected.len()];
-        file.read_exact(part).is_ok() && part == expected
-    })
 }

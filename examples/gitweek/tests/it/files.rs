@@ -121,6 +121,26 @@ fn file_is_replaced_as_a_whole_or_not_at_all() {
 
 #[cfg(unix)]
 #[test]
+fn export_that_is_there_already_is_left_alone() {
+    use std::os::unix::fs::MetadataExt;
+
+    let repo = some_history();
+    let export = repo.beside("e.csv");
+    let run = || {
+        repo.report(&["--export", export.to_str().unwrap()]);
+        (fs::metadata(&export).unwrap().ino(), fs::read_to_string(&export).unwrap())
+    };
+    let first = run();
+    assert_eq!(run(), first);
+    fs::write(&export, first.1.replace("Grace", "Ecarg")).unwrap();
+    assert_eq!(run().1, first.1);
+    // An author whose name looks like a part of a key.
+    let odd = repo.print(&["--export", "-", "--author", "digest/"]);
+    assert_eq!(odd.lines().count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
 fn mode_and_link_of_a_file_stay() {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
