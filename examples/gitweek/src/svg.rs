@@ -23,8 +23,9 @@ const LEFT: f64 = 64.0;
 const RIGHT: f64 = 936.0;
 const TOP: f64 = 88.0;
 const BOTTOM: f64 = 344.0;
-/// The widest bar.
+/// The widest bar, and what a label under it takes.
 const BAR: f64 = 44.0;
+const ROOM: f64 = 34.0;
 
 /// Colours that can be told apart in both themes, also by people who see less of red or green.
 const STYLE: &str = "
@@ -144,29 +145,34 @@ fn bars(out: &mut String, series: &Series, scale: &Scale) -> fmt::Result {
 
 /// Two lines under the bars: what each of them is, as far as there is room, and the years.
 fn time_axis(out: &mut String, series: &Series) -> fmt::Result {
-    let mut room = [0.0; 2];
+    let mut lines = [Vec::new(), Vec::new()];
     let mut before = None::<Date>;
     for place in 0..series.bars.len() {
-        let day = series.day(place);
+        let (x, day) = (series.middle(place), series.day(place));
         let is_new_year = before.is_none_or(|before| before.year() != day.year());
         let is_new_month = before.is_none_or(|before| before.month() != day.month());
         before = Some(day);
         let label = match series.unit {
-            Unit::Week if series.pitch() >= 36.0 => Some(format!("W{:02}", day.iso_week_date().week())),
+            Unit::Week if series.pitch() >= ROOM => Some(format!("W{:02}", day.iso_week_date().week())),
             Unit::Week | Unit::Month if is_new_month => Some(day.strftime("%b").to_string()),
-            Unit::Quarter if series.pitch() >= 24.0 => Some(format!("Q{}", (day.month() + 2) / 3)),
+            Unit::Quarter if series.pitch() >= ROOM => Some(format!("Q{}", (day.month() + 2) / 3)),
             _ => None,
         };
-        let year = is_new_year.then(|| day.year().to_string());
-        for (line, text) in [label, year].into_iter().enumerate() {
-            let x = series.middle(place);
-            if let Some(text) = text.filter(|_| x >= room[line]) {
-                let (y, class) = [(BOTTOM + 18.0, "part"), (BOTTOM + 36.0, "year")][line];
+        lines[0].extend(label.map(|label| (x, label)));
+        lines[1].extend(is_new_year.then(|| (x, day.year().to_string())));
+    }
+    for (labels, (class, y)) in lines.iter().zip([("part", BOTTOM + 18.0), ("year", BOTTOM + 36.0)]) {
+        // A year of which there is only the end gives way to the next, and so does a month of weeks.
+        let may_be_cut = class == "year" || series.unit == Unit::Week;
+        let is_narrow = may_be_cut && labels.len() > 1 && labels[1].0 - labels[0].0 < ROOM;
+        let mut end = 0.0;
+        for (x, label) in labels.iter().skip(usize::from(is_narrow)) {
+            if *x >= end {
                 writeln!(
                     out,
-                    r#"<text class="{class}" x="{x:.1}" y="{y}" text-anchor="middle">{text}</text>"#
+                    r#"<text class="{class}" x="{x:.1}" y="{y}" text-anchor="middle">{label}</text>"#
                 )?;
-                room[line] = x + 34.0;
+                end = x + ROOM;
             }
         }
     }

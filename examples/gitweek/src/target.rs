@@ -2,13 +2,13 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    fs::{self, File},
     io::{self, Write, stdout},
     path::{Path, PathBuf},
+    process,
 };
 
-use tempfile::Builder;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::error::{Error, Result};
 
@@ -25,8 +25,10 @@ impl Target {
     pub(crate) fn digest(&self) -> Option<u128> {
         let Self::File(path) = self else { return None };
         // Nobody may be at the other end of a pipe.
-        let is_file = fs::metadata(path).is_ok_and(|it| it.is_file());
-        is_file.then(|| fs::read(path).ok()).flatten().map(|content| digest(&content))
+        fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        let mut hash = Xxh3::new();
+        io::copy(&mut File::open(path).ok()?, &mut hash).ok()?;
+        Some(hash.digest128())
     }
 
     /// Writes the whole, or leaves a file as it was.
@@ -60,16 +62,18 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     // A link stays one: the file that it leads to is replaced.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = Builder::new();
-    #[cfg(unix)]
-    // As for any new file, less what the umask takes away.
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(content)?;
-    if let Some(old) = old {
-        file.as_file().set_permissions(old.permissions())?;
+    let beside = path.with_file_name(format!(".gitweek-{}.tmp", process::id()));
+    let written = File::create_new(&beside).and_then(|mut file| {
+        file.write_all(content)?;
+        match old {
+            Some(old) => file.set_permissions(old.permissions()),
+            None => Ok(()),
+        }
+    });
+    let replaced = written.and_then(|()| fs::rename(&beside, &path));
+    if replaced.is_err() {
+        // What matters is why it is there.
+        let _ = fs::remove_file(&beside);
     }
-    file.persist(&path)?;
-    Ok(())
+    replaced
 }
