@@ -17,6 +17,8 @@
 //! source of time, and panics with the name of the fact that does not hold.
 #![expect(clippy::unwrap_used, reason = "a suite of tests")]
 
+mod streams;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -41,7 +43,7 @@ type Make<'a> = &'a dyn Fn(Arc<dyn Clock>) -> Arc<dyn Tier>;
 /// # Panics
 /// A fact does not hold.
 pub fn check(make: impl Fn(Arc<dyn Clock>) -> Arc<dyn Tier>) {
-    for (name, fact) in FACTS {
+    for (name, fact) in FACTS.iter().chain(streams::FACTS) {
         let clock = ManualClock::new();
         let bench = Bench { tier: make(clock.clone()), clock };
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| fact(&bench)));
@@ -433,15 +435,18 @@ fn tier_can_be_used_from_many_threads(make: Make<'_>) {
             scope.spawn(move || {
                 for i in 0..200 {
                     let key = format!("k{}", (i * 7 + thread) % 16);
+                    let value = format!("{key} {thread} {i}");
                     match i % 5 {
-                        0 | 1 => {
-                            bench.put(category, &key, &bench.entry(&format!("{key} {thread} {i}"))).unwrap();
-                        }
+                        0 => bench.put(category, &key, &bench.entry(&value)).unwrap(),
+                        1 => bench.commit(category, &key, &value, &Unguarded).unwrap(),
                         2 if i % 3 == 0 => {
                             bench.tier.remove(&Key::new(category, &key).unwrap(), &Unguarded).unwrap();
                         }
                         _ => {
-                            if let Some(value) = bench.get(category, &key) {
+                            // A reader may fail when its value is replaced meanwhile.
+                            let read = |reader| std::io::read_to_string::<crate::EntryReader>(reader).ok();
+                            let streamed = bench.reader(category, &key).and_then(read);
+                            for value in bench.get(category, &key).into_iter().chain(streamed) {
                                 assert!(value.starts_with(&format!("{key} ")), "{key} holds {value}");
                             }
                         }

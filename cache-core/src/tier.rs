@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{Category, Entry, EntryInfo, Error, ErrorKind, Key, Result, Route};
+use crate::{
+    Category, Entry, EntryInfo, EntryReader, EntryWriter, Error, ErrorKind, Gathered, Key, Result, Route,
+};
 
 /// A store of entries: memory, a database, a folder of files, a server.
 ///
@@ -86,6 +88,28 @@ pub trait Tier: Send + Sync + fmt::Debug {
     /// the later one stays.
     fn put_many(&self, puts: &[Put<'_>]) -> Vec<Result<()>> {
         puts.iter().map(|put| self.put(&put.key, &put.entry, put.guard)).collect()
+    }
+
+    /// The entry under `key` as [`get`](Self::get) would return it, with a value of plain bytes that is read
+    /// piece by piece.
+    ///
+    /// An entry that is replaced or removed meanwhile is read on as it was, or the reader fails.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get). Damage may also show while the value is read.
+    fn reader(&self, key: &Key<'_>) -> Result<Option<EntryReader>> {
+        self.get(key)?.as_ref().map(EntryReader::new).transpose()
+    }
+
+    /// Stores an entry of plain bytes, written piece by piece, under `key`.
+    ///
+    /// Nothing of it is seen before it is [committed](EntryWriter::commit), which is a [`put`](Self::put) in
+    /// all that it promises.
+    ///
+    /// # Errors
+    /// The tier cannot be written. [`ErrorKind::TooLarge`] comes from the writer, as soon as it is known.
+    fn writer<'a>(&'a self, key: &Key<'a>) -> Result<Box<dyn EntryWriter + 'a>> {
+        Ok(Box::new(Gathered::new(self, *key, u64::MAX)))
     }
 
     /// Removes all entries of a category.

@@ -1,26 +1,36 @@
 //! The cache as its users hold it.
 
 use std::{
+    ops::Deref,
     path::Path,
     sync::{Arc, atomic::Ordering::SeqCst},
 };
 
-use cache_core::{Category, Entry, EntryInfo, Guard, Key, Observer, Put, Result, Route, Tier, Touch, Usage};
+use cache_core::{
+    Category, Entry, EntryInfo, EntryWriter, Gathered, Guard, Key, Observer, Put, Result, Route, Tier, Touch,
+    Usage,
+};
 
-use crate::{SqliteOptions, file::StoreFile, store::Store};
+use crate::{SqliteOptions, file::StoreFile, record::MAX_VALUE, store::Store};
 
 /// The tier's name in statistics and messages.
 pub(crate) const NAME: &str = "sqlite";
 
 /// A cache in one SQLite file.
 ///
-/// Implements [`Tier`], to be used alone or under a `TieredCache`. Dropping it commits what is queued;
-/// [`close`](Tier::close) does the same and tells how it went. Shared between threads in an [`Arc`] or by
-/// reference; several may be open on one file, in one process or in many.
-#[derive(Debug)]
+/// Implements [`Tier`], to be used alone or under a `TieredCache`. Cheap to clone; the clones and what
+/// `typed` and `bytes` give are one cache. Dropping the last of them commits what is queued;
+/// [`close`](Self::close) does the same for all and tells how it went. Several caches may be open on one
+/// file, in one process or in many.
+#[derive(Debug, Clone)]
 pub struct SqliteCache {
-    store: Arc<Store>,
+    store: Arc<Owner>,
 }
+
+/// What keeps a cache open. The cache's thread holds the store too, and must not be what ends it: a
+/// program that dropped its cache may be gone before the thread is.
+#[derive(Debug)]
+struct Owner(Arc<Store>);
 
 impl SqliteCache {
     /// Opens the cache at `path` with the default options.
@@ -38,7 +48,7 @@ impl SqliteCache {
 
     pub(crate) fn open_with(path: &Path, options: SqliteOptions) -> Result<Self> {
         let store = Store::open(StoreFile::prepare(path)?, options)?;
-        Ok(Self { store: Arc::new(store) })
+        Ok(Self { store: Arc::new(Owner(Arc::new(store))) })
     }
 
     /// The file, with its folder resolved.
@@ -64,8 +74,8 @@ impl SqliteCache {
     }
 
     #[cfg(feature = "typed")]
-    pub(crate) fn store(&self) -> &Arc<Store> {
-        &self.store
+    pub(crate) fn clock(&self) -> &Arc<dyn cache_core::Clock> {
+        &self.store.options.clock
     }
 }
 
@@ -109,6 +119,10 @@ impl Tier for SqliteCache {
         self.store.put_many(puts)
     }
 
+    fn writer<'a>(&'a self, key: &Key<'a>) -> Result<Box<dyn EntryWriter + 'a>> {
+        Ok(Box::new(Gathered::new(self, *key, MAX_VALUE)))
+    }
+
     fn clear(&self, category: &Arc<Category>) -> Result<()> {
         self.store.clear(category)
     }
@@ -149,15 +163,29 @@ impl Tier for SqliteCache {
     }
 
     fn close(&self) -> Result<()> {
-        if std::mem::replace(&mut self.store.queue.lock().closed, true) {
-            return Ok(());
-        }
-        self.store.join_thread();
-        self.store.shut()
+        self.store.close()
     }
 }
 
-impl Drop for SqliteCache {
+impl Owner {
+    fn close(&self) -> Result<()> {
+        if std::mem::replace(&mut self.queue.lock().closed, true) {
+            return Ok(());
+        }
+        self.join_thread();
+        self.shut()
+    }
+}
+
+impl Deref for Owner {
+    type Target = Arc<Store>;
+
+    fn deref(&self) -> &Arc<Store> {
+        &self.0
+    }
+}
+
+impl Drop for Owner {
     fn drop(&mut self) {
         // A failure has been told through tracing; there is nobody else left to tell.
         let _ = self.close();

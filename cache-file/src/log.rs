@@ -1,0 +1,215 @@
+//! The usage log of a category: what was stored, removed and used, in order.
+//!
+//! It is only ever appended to, under the lock of the cache, until it is replaced by a shorter one that says
+//! the same. What a process that dies leaves behind is a log that ends earlier.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom, Write},
+};
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::index::Meta;
+
+const MAGIC: [u8; 8] = *b"warmuses";
+const VERSION: u16 = 1;
+
+const HEAD_LEN: usize = 32;
+const RECORD_LEN: usize = 48;
+
+/// The bytes before the first record.
+pub(crate) const HEAD: u64 = HEAD_LEN as u64;
+
+/// The bytes of a record.
+pub(crate) const RECORD: u64 = RECORD_LEN as u64;
+
+/// How an entry says that it never expires.
+const NEVER: i64 = i64::MAX;
+
+/// The head of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LogHead {
+    /// A number drawn for this log: another one means that the log was replaced.
+    pub(crate) generation: u64,
+    /// Whether every entry of the category is in it.
+    pub(crate) complete: bool,
+}
+
+/// One thing that happened to an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) kind: Kind,
+    pub(crate) id: u64,
+    pub(crate) meta: Meta,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Stored, in place of what was there.
+    Stored,
+    Removed,
+    /// Read: so many hits more, the last of them then.
+    Used,
+}
+
+impl LogHead {
+    pub(crate) fn new(complete: bool) -> Self {
+        Self { generation: fastrand::u64(..), complete }
+    }
+
+    /// The head of a log, if it has a whole one.
+    pub(crate) fn read(file: &mut File) -> io::Result<Option<Self>> {
+        let mut bytes = [0; HEAD_LEN];
+        match file.rewind().and_then(|()| file.read_exact(&mut bytes)) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            read => read?,
+        }
+        let head = Self { generation: word(&bytes, 16), complete: bytes[10] == 1 };
+        Ok((head.to_bytes() == bytes).then_some(head))
+    }
+
+    fn to_bytes(self) -> [u8; HEAD_LEN] {
+        let mut bytes = [0; HEAD_LEN];
+        bytes[..8].copy_from_slice(&MAGIC);
+        bytes[8..10].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[10] = self.complete.into();
+        bytes[16..24].copy_from_slice(&self.generation.to_le_bytes());
+        let sum = xxh3_64_with_seed(&bytes[..24], 0);
+        bytes[24..].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
+    /// Writes a log from its beginning.
+    pub(crate) fn write(self, file: &mut File, records: impl Iterator<Item = Record>) -> io::Result<u64> {
+        let mut out = io::BufWriter::with_capacity(1 << 16, file);
+        out.write_all(&self.to_bytes())?;
+        let mut len = HEAD;
+        for record in records {
+            out.write_all(&record.to_bytes(self.generation))?;
+            len += RECORD;
+        }
+        out.flush()?;
+        Ok(len)
+    }
+
+    /// Hands over the records from `from` to `to`, which are whole numbers of records behind the head, and
+    /// says how many of them are damaged.
+    pub(crate) fn read_records(
+        self,
+        file: &mut File,
+        from: u64,
+        to: u64,
+        mut visit: impl FnMut(&Record),
+    ) -> io::Result<u64> {
+        if from >= to {
+            return Ok(0);
+        }
+        file.seek(SeekFrom::Start(from))?;
+        let mut input = io::BufReader::with_capacity(1 << 16, file);
+        let mut damaged = 0;
+        for _ in 0..(to - from) / RECORD {
+            let mut bytes = [0; RECORD_LEN];
+            input.read_exact(&mut bytes)?;
+            match Record::from_bytes(&bytes, self.generation) {
+                Some(record) => visit(&record),
+                None => damaged += 1,
+            }
+        }
+        Ok(damaged)
+    }
+
+    /// Appends records to a log that ends at `end`.
+    pub(crate) fn append(self, file: &mut File, end: u64, records: &[Record]) -> io::Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let bytes: Vec<u8> = records.iter().flat_map(|record| record.to_bytes(self.generation)).collect();
+        // A part of a record would shift all that come after it.
+        file.write_all(&bytes).inspect_err(|_| drop(file.set_len(end)))
+    }
+}
+
+impl Record {
+    pub(crate) fn stored(id: u64, meta: Meta) -> Self {
+        Self { kind: Kind::Stored, id, meta }
+    }
+
+    pub(crate) fn removed(id: u64) -> Self {
+        Self { kind: Kind::Removed, id, meta: Meta { size: 0, expires_at: None, last_used: 0, hits: 0 } }
+    }
+
+    fn to_bytes(self, generation: u64) -> [u8; RECORD_LEN] {
+        let Self { kind, id, meta: Meta { size, expires_at, last_used, hits } } = self;
+        let mut bytes = [0; RECORD_LEN];
+        bytes[..8].copy_from_slice(&id.to_le_bytes());
+        bytes[8..16].copy_from_slice(&size.to_le_bytes());
+        bytes[16..24].copy_from_slice(&expires_at.unwrap_or(NEVER).to_le_bytes());
+        bytes[24..32].copy_from_slice(&last_used.to_le_bytes());
+        bytes[32..36].copy_from_slice(&hits.to_le_bytes());
+        bytes[36] = match kind {
+            Kind::Stored => 1,
+            Kind::Removed => 2,
+            Kind::Used => 3,
+        };
+        let sum = xxh3_64_with_seed(&bytes[..40], generation);
+        bytes[40..].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8; RECORD_LEN], generation: u64) -> Option<Self> {
+        if xxh3_64_with_seed(&bytes[..40], generation) != word(bytes, 40) {
+            return None;
+        }
+        let kind = match bytes[36] {
+            1 => Kind::Stored,
+            2 => Kind::Removed,
+            3 => Kind::Used,
+            _ => return None,
+        };
+        let meta = Meta {
+            size: word(bytes, 8),
+            expires_at: Some(word(bytes, 16).cast_signed()).filter(|&at| at != NEVER),
+            last_used: word(bytes, 24).cast_signed(),
+            hits: u32::try_from(word(bytes, 32) & 0xffff_ffff).unwrap_or(u32::MAX),
+        };
+        Some(Self { kind, id: word(bytes, 0), meta })
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_come_back_and_damaged_ones_do_not() {
+        let mut file = tempfile::tempfile().unwrap();
+        let meta = |expires_at| Meta { size: 5, expires_at, last_used: -7, hits: u32::MAX };
+        let records: Vec<_> = [Kind::Stored, Kind::Removed, Kind::Used]
+            .into_iter()
+            .zip([None, Some(-1), Some(i64::MAX - 1)])
+            .enumerate()
+            .map(|(id, (kind, expires_at))| Record { kind, id: id as u64, meta: meta(expires_at) })
+            .collect();
+        let head = LogHead::new(true);
+        let mut end = head.write(&mut file, records.iter().copied()).unwrap();
+        head.append(&mut file, end, &records).unwrap();
+        end += 3 * RECORD;
+        assert_eq!(LogHead::read(&mut file).unwrap(), Some(head));
+
+        file.seek(SeekFrom::Start(HEAD + RECORD + 9)).unwrap();
+        file.write_all(&[99]).unwrap();
+        let mut found = Vec::new();
+        let damaged = head.read_records(&mut file, HEAD, end, |record| found.push(*record)).unwrap();
+        assert_eq!(damaged, 1);
+        assert_eq!(found, [&records[..1], &records[2..], &records].concat());
+
+        file.seek(SeekFrom::Start(10)).unwrap();
+        file.write_all(&[0]).unwrap();
+        assert_eq!(LogHead::read(&mut file).unwrap(), None);
+    }
+}

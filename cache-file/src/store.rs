@@ -1,0 +1,465 @@
+//! The cache behind its handle.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
+};
+
+use cache_core::{
+    Bytes, Cause, Departure, Entry, EntryMeta, Error, ErrorKind, Guard, Key, Observer, Result, Touch, Value,
+};
+use parking_lot::{Mutex, RwLock};
+
+use crate::{
+    FileOptions,
+    blocks::{BLOCK, Blocks},
+    draft::Draft,
+    format::Opening,
+    hits::Hits,
+    index::Meta,
+    lock::Lock,
+    log::Record,
+    scratch::{Pool, Scratch},
+    shelf::{Reading, Shelf},
+    tree::Tree,
+    worker::Worker,
+};
+
+/// The most bytes of a value that is read or written as a whole.
+const MAX_VALUE: u64 = 512 << 20;
+
+/// Everything of an open cache.
+///
+/// What changes the tree or the logs happens under `ledger` and, in it, the lock of all processes. Reading an
+/// entry takes neither. No lock is held while an observer or a visitor runs.
+pub(crate) struct Store {
+    pub(crate) options: FileOptions,
+    pub(crate) tree: Tree,
+    pub(crate) ledger: Mutex<Ledger>,
+    pub(crate) hits: Hits,
+    pub(crate) pool: Pool,
+    /// The byte budgets of the categories that this process has written.
+    pub(crate) limits: Mutex<HashMap<Box<str>, u64>>,
+    observer: RwLock<Option<Arc<dyn Observer>>>,
+    pub(crate) closed: AtomicBool,
+    pub(crate) worker: Worker,
+    /// Which of the folders is looked through next.
+    pub(crate) audited: AtomicU64,
+}
+
+/// What is known of the categories.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pub(crate) lock: Lock,
+    pub(crate) shelves: Shelves,
+}
+
+pub(crate) type Shelves = HashMap<Box<str>, Shelf>;
+
+/// An entry that went by itself.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) category: Box<str>,
+    pub(crate) cause: Cause,
+    pub(crate) touch: Touch,
+}
+
+/// An entry that can be read.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) opening: Opening,
+    pub(crate) blocks: Blocks,
+}
+
+/// Why an entry is discarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Its file, or the one with this salt, is damaged.
+    Damaged(Option<u64>),
+    /// The one with this salt has expired.
+    Expired(u64),
+}
+
+impl Store {
+    pub(crate) fn open(dir: &Path, options: FileOptions) -> Result<Self> {
+        let (tree, marker) = Tree::open(dir)?;
+        Ok(Self {
+            options,
+            tree,
+            ledger: Mutex::new(Ledger { lock: Lock::new(marker), shelves: HashMap::new() }),
+            hits: Hits::default(),
+            pool: Pool::default(),
+            limits: Mutex::default(),
+            observer: RwLock::new(None),
+            closed: AtomicBool::new(false),
+            worker: Worker::default(),
+            audited: AtomicU64::new(fastrand::u64(..)),
+        })
+    }
+
+    pub(crate) fn observe(&self, observer: Arc<dyn Observer>) {
+        *self.observer.write() = Some(observer);
+    }
+
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.closed.load(SeqCst) {
+            return Err(Error::new(ErrorKind::Closed).about(self.tree.root().display()));
+        }
+        Ok(())
+    }
+
+    /// The whole entry under `key`. Does not count as use of it.
+    pub(crate) fn read(&self, key: &Key<'_>) -> Result<Option<Entry>> {
+        let mut scratch = self.pool.take();
+        let Some(Found { opening, mut blocks }) = self.find(key, &mut scratch)? else { return Ok(None) };
+        let head = opening.head;
+        let len = usize::try_from(head.raw_len).ok().filter(|_| head.raw_len <= MAX_VALUE);
+        let mut raw = vec![0; len.ok_or_else(|| Error::too_large(key, head.raw_len, MAX_VALUE))?];
+        let mut rest = &mut raw[..];
+        while !rest.is_empty() {
+            let (block, after) = rest.split_at_mut(blocks.next_len());
+            blocks.read(block, &mut scratch).map_err(|error| self.damaged(error, key, Some(head.salt)))?;
+            rest = after;
+        }
+        Ok(Some(Entry {
+            value: Value::Bytes(Bytes::from(raw)),
+            size: head.raw_len,
+            created_at: head.created_at,
+            expires_at: head.expires_at,
+            fingerprint: head.fingerprint,
+        }))
+    }
+
+    /// The file of `key`, if it is its own and fresh.
+    pub(crate) fn find(&self, key: &Key<'_>, scratch: &mut Scratch) -> Result<Option<Found>> {
+        self.check_open()?;
+        let (category, id) = (key.category().name(), key.stable_hash());
+        let Some((mut file, len)) = self.tree.open_entry(category, id)? else { return Ok(None) };
+        let opening = Opening::read(&mut file, len, &mut scratch.buffer)
+            .map_err(|error| self.damaged(error, key, None))?;
+        if opening.names(&scratch.buffer) != (category.as_bytes(), key.as_str().as_bytes()) {
+            return Ok(None);
+        }
+        let now = self.options.clock.now();
+        if opening.head.is_expired(now) {
+            self.discard(key, Fault::Expired(opening.head.salt));
+            return Ok(None);
+        }
+        if !opening.head.is_fresh(now) {
+            return Ok(None);
+        }
+        let blocks = Blocks::after(&opening, file, scratch)
+            .map_err(|error| self.damaged(error, key, Some(opening.head.salt)))?;
+        Ok(Some(Found { opening, blocks }))
+    }
+
+    /// Counts a read.
+    pub(crate) fn hit(&self, key: &Key<'_>) {
+        let now = self.options.clock.now().wall;
+        self.hits.add(key.category().name(), key.stable_hash(), 1, now);
+    }
+
+    /// Says which entry an error is about, and discards it if it is damaged.
+    pub(crate) fn damaged(&self, error: Error, key: &Key<'_>, salt: Option<u64>) -> Error {
+        if matches!(error.kind(), ErrorKind::Corrupt(_)) {
+            self.discard(key, Fault::Damaged(salt));
+        }
+        let path = self.tree.entry(key.category().name(), key.stable_hash());
+        error.about(format_args!("{key} in {}", path.display()))
+    }
+
+    /// Deletes an entry that cannot be served, unless another has taken its place. Whoever comes upon it
+    /// next tries again if this fails.
+    fn discard(&self, key: &Key<'_>, fault: Fault) {
+        let (category, id) = (key.category().name(), key.stable_hash());
+        let mut ledger = self.ledger.lock();
+        let Ledger { lock, shelves } = &mut *ledger;
+        let Ok(_held) = lock.hold(self.tree.root()) else { return };
+        let found = match self.tree.open_entry(category, id) {
+            Ok(Some((mut file, len))) => Opening::read(&mut file, len, &mut self.pool.take().buffer),
+            _ => return,
+        };
+        let still = match (fault, found) {
+            (Fault::Damaged(Some(salt)) | Fault::Expired(salt), Ok(found)) => found.head.salt == salt,
+            (Fault::Damaged(_), Err(error)) => matches!(error.kind(), ErrorKind::Corrupt(_)),
+            _ => false,
+        };
+        if !still || self.tree.delete(category, id).is_err() {
+            return;
+        }
+        let shelf = shelves.entry(category.into()).or_default();
+        let mut left = Vec::new();
+        if shelf.sync(&self.tree, category, Reading::Short).is_ok() {
+            let meta = shelf.index().and_then(|index| index.get(id)).copied();
+            if let Fault::Expired(_) = fault {
+                left.push(Left::new(category, Cause::Expired, key.as_str(), meta));
+            }
+            shelf.record(Record::removed(id));
+            // A log that cannot be written is a little behind.
+            let _ = shelf.save(&self.tree, category);
+        }
+        drop(_held);
+        drop(ledger);
+        self.tell(&left);
+    }
+
+    /// Begins the file of an entry under `key`.
+    pub(crate) fn draft(&self, key: &Key<'_>) -> Result<Draft> {
+        self.check_open()?;
+        let route = key.category().route();
+        let codec = route.stored_compression().unwrap_or(self.options.compression);
+        codec.check().map_err(|error| error.about(key))?;
+        let file = self.tree.temporary()?;
+        Ok(Draft::new(file, key, codec, self.limit(key), fastrand::u64(..)))
+    }
+
+    /// The most bytes that the file of `key` may have.
+    fn limit(&self, key: &Key<'_>) -> u64 {
+        let (budget, one) = (key.category().route().byte_limit(), self.options.max_file_size.limit());
+        // The budget of the category is the more specific word.
+        let own = if budget < u64::MAX { one.max(budget).min(budget) } else { one };
+        own.min(self.options.byte_limit.limit())
+    }
+
+    pub(crate) fn put(&self, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<()> {
+        let raw = entry.value.to_bytes()?;
+        let size = raw.len() as u64;
+        if size > MAX_VALUE {
+            return Err(Error::too_large(key, size, MAX_VALUE));
+        }
+        let mut draft = self.draft(key)?;
+        let mut scratch = self.pool.take();
+        for block in raw.chunks(BLOCK) {
+            draft.add(block, key, &mut scratch).map_err(|error| error.about(key))?;
+        }
+        drop(scratch);
+        let &Entry { created_at, expires_at, fingerprint, .. } = entry;
+        self.publish(draft, key, &EntryMeta { created_at, expires_at, fingerprint }, guard)
+    }
+
+    /// Makes room for an entry and gives it its place.
+    pub(crate) fn publish(
+        &self,
+        mut draft: Draft,
+        key: &Key<'_>,
+        meta: &EntryMeta,
+        guard: &dyn Guard,
+    ) -> Result<()> {
+        draft.finish(key, meta).map_err(|error| error.about(key))?;
+        let mut left = Vec::new();
+        let outcome = self.publish_locked(draft, key, meta, guard, &mut left);
+        self.tell(&left);
+        outcome
+    }
+
+    fn publish_locked(
+        &self,
+        draft: Draft,
+        key: &Key<'_>,
+        meta: &EntryMeta,
+        guard: &dyn Guard,
+        left: &mut Vec<Left>,
+    ) -> Result<()> {
+        let (category, id, size) = (key.category().name(), key.stable_hash(), draft.len());
+        let limit = key.category().route().byte_limit();
+        self.limits.lock().insert(category.into(), limit);
+        let mut ledger = self.ledger.lock();
+        self.check_open()?;
+        let Ledger { lock, shelves } = &mut *ledger;
+        let _held = lock.hold(self.tree.root())?;
+        self.sync(shelves, category, Reading::Short)?;
+        self.make_room(shelves, Some((category, id, size)), category, limit, left)?;
+        self.keep_total(shelves, Some((category, id, size)), Reading::Short, left)?;
+        let shelf = shelves.entry(category.into()).or_default();
+        // Last of all that can keep the entry from appearing, the disk apart.
+        if !guard.holds() {
+            return shelf.save(&self.tree, category);
+        }
+        let last_used = self.options.clock.now().wall;
+        let meta = Meta { size, expires_at: meta.expires_at, last_used, hits: 0 };
+        // First to the log: it may know of an entry too many, but not too few.
+        shelf.record(Record::stored(id, meta));
+        shelf.save(&self.tree, category)?;
+        let published = self.tree.publish(draft.file, category, id);
+        if published.is_err() {
+            shelf.sync(&self.tree, category, Reading::Short)?;
+            shelf.record(Record::removed(id));
+            shelf.save(&self.tree, category)?;
+        }
+        published
+    }
+
+    pub(crate) fn remove(&self, key: &Key<'_>, guard: &dyn Guard) -> Result<()> {
+        let (category, id) = (key.category().name(), key.stable_hash());
+        let mut ledger = self.ledger.lock();
+        self.check_open()?;
+        let Ledger { lock, shelves } = &mut *ledger;
+        let held = lock.hold(self.tree.root());
+        if !guard.holds() {
+            return Ok(());
+        }
+        self.tree.delete(category, id)?;
+        // A process that was stopped does not keep an entry from being removed.
+        if held.is_ok() {
+            let shelf = shelves.entry(category.into()).or_default();
+            shelf.sync(&self.tree, category, Reading::Short)?;
+            if shelf.complete().is_none_or(|index| index.get(id).is_some()) {
+                shelf.record(Record::removed(id));
+                shelf.save(&self.tree, category)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn clear(self: &Arc<Self>, category: &str) -> Result<()> {
+        let mut ledger = self.ledger.lock();
+        self.check_open()?;
+        let Ledger { lock, shelves } = &mut *ledger;
+        let held = lock.hold(self.tree.root())?;
+        self.tree.clear(category)?;
+        shelves.remove(category);
+        self.hits.take(category);
+        drop(held);
+        drop(ledger);
+        self.start_work();
+        Ok(())
+    }
+
+    /// Brings a category up to date, its reads of this process included.
+    pub(crate) fn sync(&self, shelves: &mut Shelves, category: &str, reading: Reading) -> Result<()> {
+        let shelf = shelves.entry(category.into()).or_default();
+        shelf.sync(&self.tree, category, reading)?;
+        self.hits.take(category).into_iter().for_each(|record| shelf.record(record));
+        Ok(())
+    }
+
+    /// Evicts the least recently used entries of a category until it holds at most `limit` bytes, together
+    /// with an entry that is to come.
+    pub(crate) fn make_room(
+        &self,
+        shelves: &mut Shelves,
+        coming: Option<(&str, u64, u64)>,
+        category: &str,
+        limit: u64,
+        left: &mut Vec<Left>,
+    ) -> Result<()> {
+        let coming = coming.map(|(_, id, size)| (id, size));
+        let Some(shelf) = shelves.get_mut(category) else { return Ok(()) };
+        while let Some(index) = shelf.complete()
+            && count(index, coming) > limit
+            && let Some((id, meta)) = index.oldest(coming.map(|(id, _)| id))
+        {
+            self.evict(shelf, category, id, meta, left)?;
+        }
+        Ok(())
+    }
+
+    /// Evicts the least recently used entries of all categories until they hold at most what the options say.
+    pub(crate) fn keep_total(
+        &self,
+        shelves: &mut Shelves,
+        coming: Option<(&str, u64, u64)>,
+        reading: Reading,
+        left: &mut Vec<Left>,
+    ) -> Result<()> {
+        let limit = self.options.byte_limit.limit();
+        if limit == u64::MAX {
+            return Ok(());
+        }
+        let mut names = self.tree.categories()?;
+        for name in &names {
+            if coming.is_none_or(|(category, ..)| name != category) {
+                self.sync(shelves, name, reading)?;
+            }
+        }
+        // It has no folder before its first entry.
+        names.extend(coming.map(|(category, ..)| category.to_owned()));
+        names.sort_unstable();
+        names.dedup();
+        let of =
+            |name: &str| coming.filter(|&(category, ..)| name == category).map(|(_, id, size)| (id, size));
+        loop {
+            let complete = names.iter().filter_map(|name| Some((name, shelves.get(&**name)?.complete()?)));
+            let sum: u64 = complete.clone().map(|(name, index)| count(index, of(name))).sum();
+            let oldest = complete
+                .filter_map(|(name, index)| Some((name, index.oldest(of(name).map(|(id, _)| id))?)))
+                .min_by_key(|(_, (_, meta))| meta.last_used);
+            match oldest {
+                Some((name, (id, meta))) if sum > limit => {
+                    if let Some(shelf) = shelves.get_mut(&**name) {
+                        self.evict(shelf, name, id, meta, left)?;
+                    }
+                }
+                _ => break,
+            }
+        }
+        for name in names.iter().filter(|name| coming.is_none_or(|(category, ..)| **name != category)) {
+            if let Some(shelf) = shelves.get_mut(&**name) {
+                shelf.save(&self.tree, name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn evict(
+        &self,
+        shelf: &mut Shelf,
+        category: &str,
+        id: u64,
+        meta: Meta,
+        left: &mut Vec<Left>,
+    ) -> Result<()> {
+        if let Some(key) = self.key_of(category, id) {
+            left.push(Left::new(category, Cause::Evicted, &key, Some(meta)));
+        }
+        self.tree.delete(category, id)?;
+        shelf.record(Record::removed(id));
+        Ok(())
+    }
+
+    /// The key of an entry, if somebody wants to know.
+    pub(crate) fn key_of(&self, category: &str, id: u64) -> Option<String> {
+        self.observer.read().as_ref()?;
+        let (mut file, len) = self.tree.open_entry(category, id).ok()??;
+        let buffer = &mut self.pool.take().buffer;
+        let opening = Opening::read(&mut file, len, buffer).ok()?;
+        String::from_utf8(opening.names(buffer).1.to_vec()).ok()
+    }
+
+    /// Tells the observer who left. No lock is held.
+    pub(crate) fn tell(&self, left: &[Left]) {
+        let Some(observer) = self.observer.read().clone() else { return };
+        for Left { category, cause, touch } in left {
+            let last_touch = touch.clone();
+            observer.departed(Departure { tier: crate::cache::NAME, category, cause: *cause, last_touch });
+        }
+    }
+}
+
+/// What a category counts once an entry has come that takes the place of one with its id.
+fn count(index: &crate::index::Index, coming: Option<(u64, u64)>) -> u64 {
+    let Some((id, size)) = coming else { return index.bytes() };
+    let before = index.get(id).map_or(0, |before| before.size);
+    index.bytes().saturating_sub(before).saturating_add(size)
+}
+
+impl Left {
+    pub(crate) fn new(category: &str, cause: Cause, key: &str, meta: Option<Meta>) -> Self {
+        let (hits, last) = meta.map_or((0, 0), |meta| (meta.hits, meta.last_used));
+        Self { category: category.into(), cause, touch: Touch { key: key.to_owned(), hits, last } }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("dir", &self.tree.root())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

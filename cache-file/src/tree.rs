@@ -1,0 +1,450 @@
+//! The folders and files of a cache, and how they are touched: never through a link.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use cache_core::{Error, ErrorKind, Result};
+use tempfile::NamedTempFile;
+
+/// Says that a folder is a cache of ours; held by whoever changes something in it.
+const MARKER: &str = ".warmstart";
+
+/// What the marker holds. Another version gets another number.
+const MARK: &[u8] = b"warmstart cache-file, format 1\n";
+
+/// The folder for what is being written, and for what is being deleted.
+const TEMPORARY: &str = ".tmp";
+
+/// The usage log of a category.
+const LOG: &str = "usage.log";
+
+/// How many folders there are on each of the two levels of a category.
+pub(crate) const FANOUT: u64 = 16;
+
+/// The folder of a cache.
+///
+/// ```text
+/// .warmstart                      marker and lock
+/// .tmp/                           files that are being written, cleared categories that are being deleted
+/// week_data/usage.log             sizes, expiry and use of the entries of a category
+/// week_data/0/f/0f3c5d0be21a9d77  an entry, by the stable hash of its key
+/// ```
+#[derive(Debug)]
+pub(crate) struct Tree {
+    root: PathBuf,
+    #[cfg(target_os = "linux")]
+    handle: File,
+}
+
+/// Two digits of a hash: the folder of an entry within its category.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Leaf(u8);
+
+impl Leaf {
+    pub(crate) fn of(id: u64) -> Self {
+        Self(u8::try_from(id >> 56).unwrap_or(0))
+    }
+
+    /// The folder number `number`, counted round and round.
+    pub(crate) fn number(number: u64) -> Self {
+        Self(u8::try_from(number % (FANOUT * FANOUT)).unwrap_or(0))
+    }
+
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..=u8::MAX).map(Self)
+    }
+
+    fn path(self) -> PathBuf {
+        PathBuf::from(format!("{:x}", self.0 >> 4)).join(format!("{:x}", self.0 & 15))
+    }
+}
+
+impl Tree {
+    /// Opens the folder, makes it where it is missing, and returns the marker too.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Foreign`] for a folder that holds something and is no cache; [`ErrorKind::Storage`].
+    pub(crate) fn open(dir: &Path) -> Result<(Self, File)> {
+        let refused = |error, doing| storage(error, dir, doing);
+        private_folder().recursive(true).create(dir).map_err(|error| refused(error, "making the folder"))?;
+        let root = if cfg!(windows) { std::path::absolute(dir) } else { fs::canonicalize(dir) };
+        let root = root.map_err(|error| refused(error, "opening the folder"))?;
+        let marker = root.join(MARKER);
+        let mut file = match open_file(&marker, OpenOptions::new().read(true).write(true)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut inside = fs::read_dir(&root).map_err(|error| refused(error, "listing the folder"))?;
+                // Another process may be making this very cache.
+                let ours = |name: &std::ffi::OsStr| name == MARKER || name == TEMPORARY;
+                if inside.any(|entry| entry.is_ok_and(|entry| !ours(&entry.file_name()))) {
+                    let why = "the folder holds something, but no cache; choose an empty or a new one";
+                    return Err(Error::new(ErrorKind::Foreign(why.into())).about(dir.display()));
+                }
+                open_file(&marker, OpenOptions::new().read(true).write(true).create(true))
+            }
+            opened => opened,
+        }
+        .map_err(|error| storage(error, &marker, "opening the marker"))?;
+        let mut mark = Vec::new();
+        (&mut file).take(100).read_to_end(&mut mark).map_err(|error| refused(error, "reading the marker"))?;
+        if mark.is_empty() {
+            file.write_all(MARK).map_err(|error| storage(error, &marker, "writing the marker"))?;
+        } else if mark != MARK {
+            let why = format!("its marker is {:?}", String::from_utf8_lossy(&mark).trim_end());
+            return Err(Error::new(ErrorKind::Foreign(why)).about(dir.display()));
+        }
+        let tree = Self {
+            #[cfg(target_os = "linux")]
+            handle: File::open(&root).map_err(|error| refused(error, "opening the folder"))?,
+            root,
+        };
+        Ok((tree, file))
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where an entry is.
+    pub(crate) fn entry(&self, category: &str, id: u64) -> PathBuf {
+        self.root.join(folder_name(category)).join(Leaf::of(id).path()).join(format!("{id:016x}"))
+    }
+
+    /// The entry's file, if there is one.
+    pub(crate) fn open_entry(&self, category: &str, id: u64) -> Result<Option<(File, u64)>> {
+        let path = Path::new(&folder_name(category)).join(Leaf::of(id).path()).join(format!("{id:016x}"));
+        self.open_file(&path)
+    }
+
+    /// A file of the tree for reading and its length, if it is there.
+    fn open_file(&self, path: &Path) -> Result<Option<(File, u64)>> {
+        let opened = self.open_beneath(path).and_then(|file| {
+            let found = file.metadata()?;
+            if found.is_file() { Ok((file, found.len())) } else { Err(io::Error::other("it is no file")) }
+        });
+        match opened {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some).map_err(|error| storage(error, &self.root.join(path), "opening")),
+        }
+    }
+
+    /// Opens a file for reading, refusing links anywhere below the root.
+    #[cfg(target_os = "linux")]
+    fn open_beneath(&self, path: &Path) -> io::Result<File> {
+        use rustix::{
+            fs::{Mode, OFlags, ResolveFlags, openat2},
+            io::Errno,
+        };
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
+        match openat2(&self.handle, path, flags, Mode::empty(), resolve) {
+            Ok(file) => Ok(file.into()),
+            // Kernels before 5.6 do not have it, and sandboxes that do not know it forbid it.
+            Err(Errno::NOSYS | Errno::PERM) => self.open_step_by_step(path),
+            Err(Errno::LOOP) => Err(is_a_link()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn open_beneath(&self, path: &Path) -> io::Result<File> {
+        self.open_step_by_step(path)
+    }
+
+    fn open_step_by_step(&self, path: &Path) -> io::Result<File> {
+        self.refuse_links(path.parent().unwrap_or(path))?;
+        open_file(&self.root.join(path), OpenOptions::new().read(true))
+    }
+
+    /// Refuses a path below the root whose folders are none, or links.
+    fn refuse_links(&self, folders: &Path) -> io::Result<()> {
+        let mut path = self.root.clone();
+        for folder in folders {
+            path.push(folder);
+            let found = fs::symlink_metadata(&path)?;
+            if found.is_symlink() {
+                return Err(is_a_link());
+            }
+            if !found.is_dir() {
+                return Err(io::Error::from(io::ErrorKind::NotADirectory));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a folder below the root and those on the way to it.
+    fn make(&self, folders: &Path) -> io::Result<()> {
+        match self.refuse_links(folders) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            known => return known,
+        }
+        let mut path = self.root.clone();
+        for folder in folders {
+            path.push(folder);
+            match private_folder().create(&path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        self.refuse_links(folders)
+    }
+
+    /// A new file under a temporary name, locked: whoever can lock it knows that its process is gone.
+    pub(crate) fn temporary(&self) -> Result<NamedTempFile> {
+        let dir = self.root.join(TEMPORARY);
+        loop {
+            let made = self
+                .make(Path::new(TEMPORARY))
+                .and_then(|()| NamedTempFile::new_in(&dir))
+                .map_err(|error| storage(error, &dir, "making a file"))?;
+            // A cleaner may have come between, and have the file or have deleted it.
+            if !is_locked_by_another(made.as_file()) && is_linked(made.as_file()) {
+                return Ok(made);
+            }
+        }
+    }
+
+    /// Gives a file its place as the entry `id`, instead of the one that is there.
+    pub(crate) fn publish(&self, draft: NamedTempFile, category: &str, id: u64) -> Result<()> {
+        let path = self.entry(category, id);
+        let leaf = Path::new(&folder_name(category)).join(Leaf::of(id).path());
+        let published = self.make(&leaf).and_then(|()| draft.persist(&path).map_err(|error| error.error));
+        published.map(drop).map_err(|error| storage(error, &path, "storing an entry"))
+    }
+
+    /// Deletes the entry `id`. It is no error if there is none.
+    pub(crate) fn delete(&self, category: &str, id: u64) -> Result<()> {
+        let leaf = Path::new(&folder_name(category)).join(Leaf::of(id).path());
+        let path = self.entry(category, id);
+        match self.refuse_links(&leaf).and_then(|()| fs::remove_file(&path)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(storage(error, &path, "deleting an entry"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The ids of the entries in one folder of a category, each with its length and the time when it was
+    /// written, in milliseconds since the Unix epoch.
+    pub(crate) fn list(&self, category: &str, leaf: Leaf) -> Result<Vec<(u64, u64, i64)>> {
+        let folders = Path::new(&folder_name(category)).join(leaf.path());
+        let path = self.root.join(&folders);
+        let listed = self.refuse_links(&folders).and_then(|()| fs::read_dir(&path));
+        let entries = match listed {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            listed => listed.map_err(|error| storage(error, &path, "listing"))?,
+        };
+        let entry = |entry: io::Result<fs::DirEntry>| {
+            let entry = entry.ok()?;
+            let name = entry.file_name();
+            let name = name.to_str().filter(|name| name.len() == 16)?;
+            let id = u64::from_str_radix(name, 16).ok().filter(|&id| Leaf::of(id) == leaf)?;
+            // Of the link itself, where it is one.
+            let found = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+            let since = found.modified().ok()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            Some((id, found.len(), i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+        };
+        Ok(entries.filter_map(entry).collect())
+    }
+
+    /// The names of the categories that have a folder.
+    pub(crate) fn categories(&self) -> Result<Vec<String>> {
+        let entries = fs::read_dir(&self.root).map_err(|error| storage(error, &self.root, "listing"))?;
+        let folders = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        Ok(folders.filter_map(|folder| category_name(folder.file_name().to_str()?)).collect())
+    }
+
+    pub(crate) fn has_category(&self, category: &str) -> bool {
+        self.refuse_links(Path::new(&folder_name(category))).is_ok()
+    }
+
+    /// Takes a category's folder away at once; what was in it is deleted by [`sweep`](Self::sweep).
+    pub(crate) fn clear(&self, category: &str) -> Result<()> {
+        let folder = self.root.join(folder_name(category));
+        let aside = self.root.join(TEMPORARY).join(format!("{:016x}", fastrand::u64(..)));
+        let cleared = self
+            .refuse_links(Path::new(&folder_name(category)))
+            .and_then(|()| self.make(Path::new(TEMPORARY)))
+            .and_then(|()| fs::rename(&folder, aside));
+        match cleared {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(storage(error, &folder, "clearing a category"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes what was cleared, and the temporary files of processes that are gone, while `go_on` says so.
+    pub(crate) fn sweep(&self, go_on: &dyn Fn() -> bool) -> Result<()> {
+        let dir = self.root.join(TEMPORARY);
+        let listed = self.refuse_links(Path::new(TEMPORARY)).and_then(|()| fs::read_dir(&dir));
+        let entries = match listed {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            listed => listed.map_err(|error| storage(error, &dir, "listing"))?,
+        };
+        for entry in entries.flatten() {
+            if !go_on() {
+                return Ok(());
+            }
+            let path = entry.path();
+            let deleted = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => delete_folder(&path, go_on),
+                Ok(kind) if kind.is_file() => delete_unused(&path),
+                _ => fs::remove_file(&path),
+            };
+            if let Err(error) = deleted
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                tracing::warn!(path = %path.display(), %error, "a temporary file cannot be deleted");
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn log(&self, category: &str) -> PathBuf {
+        self.root.join(folder_name(category)).join(LOG)
+    }
+
+    /// The usage log of a category, to read and to append to, if there is one.
+    pub(crate) fn open_log(&self, category: &str) -> Result<Option<File>> {
+        let path = self.log(category);
+        let opened = self
+            .refuse_links(Path::new(&folder_name(category)))
+            .and_then(|()| open_file(&path, OpenOptions::new().read(true).append(true)));
+        match opened {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some).map_err(|error| storage(error, &path, "opening the usage log")),
+        }
+    }
+
+    /// Puts a usage log in the place of the one that is there.
+    pub(crate) fn publish_log(&self, draft: NamedTempFile, category: &str) -> Result<()> {
+        let path = self.log(category);
+        let published = self
+            .make(Path::new(&folder_name(category)))
+            .and_then(|()| draft.persist(&path).map_err(|error| error.error));
+        published.map(drop).map_err(|error| storage(error, &path, "writing the usage log"))
+    }
+}
+
+/// What the system refused.
+pub(crate) fn storage(error: io::Error, path: &Path, doing: &str) -> Error {
+    Error::new(ErrorKind::Storage(format!("{doing}: {error}"))).about(path.display()).caused_by(error)
+}
+
+fn is_a_link() -> io::Error {
+    io::Error::other("there is a link on the way, which is not followed")
+}
+
+/// The folder of a category: its name, with capital letters marked, since not every file system tells them
+/// from small ones, and with a mark before names that stand for devices on Windows.
+fn folder_name(category: &str) -> String {
+    let numbered = |name: &str| matches!(name.len(), 4) && matches!(&name[..3], "com" | "lpt");
+    if matches!(category, "con" | "prn" | "aux" | "nul") || numbered(category) {
+        return format!("~{category}");
+    }
+    let mut name = String::with_capacity(category.len());
+    for letter in category.chars() {
+        if letter.is_ascii_uppercase() {
+            name.push('+');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
+}
+
+/// The category of a folder.
+fn category_name(folder: &str) -> Option<String> {
+    let mut name = String::with_capacity(folder.len());
+    let mut letters = folder.strip_prefix('~').unwrap_or(folder).chars();
+    while let Some(letter) = letters.next() {
+        name.push(if letter == '+' { letters.next()?.to_ascii_uppercase() } else { letter });
+    }
+    // A folder that no category has is somebody else's.
+    (folder_name(&name) == folder && cache_core::Category::new(0, &name, cache_core::Route::file()).is_ok())
+        .then_some(name)
+}
+
+fn private_folder() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+/// Opens a file for its owner alone; not a link, and without waiting for whoever else has it open.
+fn open_file(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.mode(0o600).custom_flags(flags.bits().cast_signed());
+    }
+    #[cfg(not(unix))]
+    if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
+        return Err(is_a_link());
+    }
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no file")) }
+}
+
+#[cfg(unix)]
+fn is_linked(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().is_ok_and(|found| found.nlink() > 0)
+}
+
+#[cfg(not(unix))]
+fn is_linked(_: &File) -> bool {
+    true
+}
+
+/// Locks a file, until it is closed, unless another has. Where there are no locks, there are no others.
+fn is_locked_by_another(file: &File) -> bool {
+    matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock))
+}
+
+/// Deletes a temporary file that nobody is writing, under its lock.
+fn delete_unused(path: &Path) -> io::Result<()> {
+    let file = open_file(path, OpenOptions::new().read(true))?;
+    if is_locked_by_another(&file) { Ok(()) } else { fs::remove_file(path) }
+}
+
+/// Deletes a folder with all that is in it, links as such, until `go_on` says no.
+fn delete_folder(path: &Path, go_on: &dyn Fn() -> bool) -> io::Result<()> {
+    for entry in fs::read_dir(path)?.flatten() {
+        if !go_on() {
+            return Ok(());
+        }
+        match entry.file_type()?.is_dir() {
+            true => delete_folder(&entry.path(), go_on)?,
+            false => fs::remove_file(entry.path())?,
+        }
+    }
+    fs::remove_dir(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn categories_that_differ_in_case_have_folders_that_do_not() {
+        for (category, folder) in [
+            ("week_data", "week_data"),
+            ("Week-2", "+week-2"),
+            ("nul", "~nul"),
+            ("com1", "~com1"),
+            ("NUL", "+n+u+l"),
+            ("a", "a"),
+        ] {
+            assert_eq!(folder_name(category), folder);
+            assert_eq!(category_name(folder).as_deref(), Some(category));
+        }
+        for stray in [".tmp", "a b", "", "Week", "~x", "+", "a+", "+1"] {
+            assert_eq!(category_name(stray), None, "{stray}");
+        }
+    }
+}
