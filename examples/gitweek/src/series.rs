@@ -11,7 +11,7 @@ use crate::{activity::WeekList, week::Week};
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Series {
     pub(crate) unit: Unit,
-    /// The number of the first bar, in units since the beginning of the year 1 or, for weeks, of 1970.
+    /// The number of the first bar, in units since the beginning of the year 0 or, for weeks, of 1970.
     first: i32,
     /// The commits of each bar, earliest first.
     pub(crate) bars: Vec<u64>,
