@@ -6,6 +6,7 @@ use std::{
     io::{self, Write, stdout},
     path::{Path, PathBuf},
     process,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
@@ -62,15 +63,14 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     // A link stays one: the file that it leads to is replaced.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let beside = path.with_file_name(format!(".gitweek-{}.tmp", process::id()));
-    let written = File::create_new(&beside).and_then(|mut file| {
-        file.write_all(content)?;
-        match old {
-            Some(old) => file.set_permissions(old.permissions()),
-            None => Ok(()),
-        }
-    });
-    let replaced = written.and_then(|()| fs::rename(&beside, &path));
+    // Another process, or one that was killed here, has another name.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+    let beside = path.with_file_name(format!(".gitweek-{}-{now}.tmp", process::id()));
+    let mut file = File::create_new(&beside)?;
+    let replaced = file
+        .write_all(content)
+        .and_then(|()| old.map_or(Ok(()), |old| file.set_permissions(old.permissions())))
+        .and_then(|()| fs::rename(&beside, &path));
     if replaced.is_err() {
         // What matters is why it is there.
         let _ = fs::remove_file(&beside);
