@@ -5,18 +5,25 @@
 //!
 //! | feature | on by default | what it adds |
 //! |---|---|---|
+//! | `config` | yes | [`Config`]: the cache as a TOML file says, and [`open`] |
+//! | `file` | yes | [`file`](mod@file): the file tier |
 //! | `memory` | yes | [`memory`]: the memory tier, and [`MemoryCache`](memory::MemoryCache) for use alone |
 //! | `sqlite` | yes | [`sqlite`]: the SQLite tier, and [`SqliteCache`](sqlite::SqliteCache) for use alone |
-//! | `zstd` | no | Zstandard beside lz4 for stored values |
+//! | `zstd` | yes | Zstandard beside lz4 for stored values |
 //! | `test-support` | no | [`core::conformance`](cache_core): the suite that every tier must pass |
 //!
 //! Each tier is a crate of its own, and so is [`core`], which they share: who needs one takes that one.
 
+#[cfg(feature = "config")]
+pub mod config;
 #[cfg(any(feature = "memory", feature = "sqlite"))]
 mod open;
 
 #[doc(inline)]
 pub use cache_core as core;
+#[cfg(feature = "file")]
+#[doc(inline)]
+pub use cache_file as file;
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use cache_memory as memory;
@@ -28,9 +35,13 @@ pub use cache_core::{
     Budget, Bytes, Compression, EntryInfo, Error, ErrorKind, Handle, Level, LoadError, Result, Route, Routes,
     TieredCache, TieredCache as Cache, Ttl, days, hours, minutes, seconds, stats, stats::Stats,
 };
+#[cfg(feature = "config")]
+pub use config::{Config, ConfigError};
 #[cfg(any(feature = "memory", feature = "sqlite"))]
 pub use open::CacheOptions;
 #[cfg(feature = "memory")]
 pub use open::in_memory;
+#[cfg(all(feature = "config", any(feature = "memory", feature = "sqlite")))]
+pub use open::open;
 #[cfg(feature = "sqlite")]
 pub use open::open_dir;

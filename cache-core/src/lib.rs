@@ -33,6 +33,7 @@
 //! - `tiered` (default): [`TieredCache`], its handles, [`Typed`] and the codec. Without it, this crate is
 //!   what a tier needs: the trait, keys, entries, clocks; neither serde nor postcard.
 //! - `lz4`, `zstd`: [`Compression`] of blocks, for persistent tiers.
+//! - `config`: the parts of a configuration that all tiers share, through serde; see [`config`].
 //! - `test-support`: [`conformance`].
 
 mod category;
@@ -40,6 +41,8 @@ mod clock;
 #[cfg(feature = "tiered")]
 pub mod codec;
 mod compression;
+#[cfg(feature = "config")]
+pub mod config;
 #[cfg(feature = "test-support")]
 pub mod conformance;
 mod entry;

@@ -33,7 +33,7 @@ pub struct Stats {
     /// Failures of all tiers, those that were returned and those that were kept from the caller, such as
     /// damaged entries.
     pub errors: u64,
-    /// Why the cache does without its persistent tiers, if it does.
+    /// Why the cache does without tiers that it should have, if it does.
     pub degraded: Option<String>,
 }
 
@@ -132,7 +132,7 @@ impl fmt::Display for Stats {
             )?;
         }
         if let Some(why) = &self.degraded {
-            writeln!(f, "in memory only: {why}")?;
+            writeln!(f, "does without a tier: {why}")?;
         }
         Ok(())
     }

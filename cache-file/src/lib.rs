@@ -181,10 +181,13 @@
 //! # Features
 //!
 //! - `typed` (default): `FileCache::typed` and `FileCache::bytes`, for use without a `TieredCache`.
+//! - `config`: `FileConfig`, the section of a configuration, read through serde.
 //! - `zstd` (default): Zstandard beside lz4. Builds C.
 
 mod blocks;
 mod cache;
+#[cfg(feature = "config")]
+mod config;
 mod draft;
 mod format;
 mod hits;
@@ -205,4 +208,6 @@ mod worker;
 pub use cache::FileCache;
 #[cfg(feature = "typed")]
 pub use cache_core::Typed;
+#[cfg(feature = "config")]
+pub use config::FileConfig;
 pub use options::FileOptions;

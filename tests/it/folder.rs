@@ -1,7 +1,9 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use warmstart::{Bytes, Cache, CacheOptions, ErrorKind, Level, Route, Routes, core::ManualClock};
+use warmstart::{
+    Bytes, Cache, CacheOptions, ErrorKind, Level, Route, Routes, core::ManualClock, sqlite::SqliteCache,
+};
 
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
 struct Task {
@@ -98,7 +100,7 @@ fn unusable_folder_leaves_a_cache_in_memory_that_says_so() {
         let cache = warmstart::open_dir(&unusable).unwrap();
         let why = cache.stats().degraded.unwrap();
         assert!(why.contains("file"), "{why}");
-        assert!(cache.stats().to_string().contains("in memory only"));
+        assert!(cache.stats().to_string().contains("does without a tier"));
         let tasks = cache.category::<Task>("task_lists").unwrap();
         tasks.insert("k", task("t")).unwrap();
         assert_eq!(tasks.get("k"), Some(task("t").into()));
@@ -107,6 +109,13 @@ fn unusable_folder_leaves_a_cache_in_memory_that_says_so() {
         assert!(CacheOptions::new().dir(&unusable).open_strict().is_err());
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "in the way");
+}
+
+#[test]
+fn option_out_of_range_is_an_error_in_any_case() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = CacheOptions::new().dir(dir.path()).sqlite(SqliteCache::options().byte_limit(0));
+    assert!(matches!(options.open().unwrap_err().kind(), ErrorKind::InvalidOption(_)));
 }
 
 #[test]
