@@ -63,6 +63,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
 
+    /// The cache as this TOML file says, for all repositories that it is given for
+    ///
+    /// Relative paths in it, and those that it leaves out, begin at its folder. Repositories do not get into
+    /// each other's way, since all keys begin with the hash of HEAD. The index stays in --cache-dir.
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) config: Option<PathBuf>,
+
     /// Compute the report anew from the index of commits, past the cache
     ///
     /// The index, a database of parsed commits, is still used and kept up to date; without it, the whole

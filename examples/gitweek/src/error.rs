@@ -26,6 +26,8 @@ pub(crate) enum Error {
     UnknownWeek { week: Week, nearest: Vec<Week> },
     /// The index of commits failed.
     Index(rusqlite::Error),
+    /// The configuration of the cache makes no sense.
+    Config(warmstart::ConfigError),
     /// The cache could not be set up.
     Cache(warmstart::Error),
     /// What should go into the cache could not be computed.
@@ -61,6 +63,7 @@ impl fmt::Display for Error {
                 write!(f, "no commits in {week}; the nearest weeks with commits: {}", nearest.join(", "))
             }
             Self::Index(error) => write!(f, "the index of commits failed: {error}"),
+            Self::Config(error) => error.fmt(f),
             Self::Cache(error) => write!(f, "the cache failed: {error}"),
             // The reason itself; that somebody wanted to cache it does not help.
             Self::Load(error) => match error.failure() {
@@ -78,6 +81,7 @@ impl StdError for Error {
         match self {
             Self::GitMissing(error) | Self::Output(error) | Self::File { error, .. } => Some(error),
             Self::Index(error) => Some(error),
+            Self::Config(error) => Some(error),
             Self::Cache(error) => Some(error),
             Self::Load(error) => Some(error),
             _ => None,
@@ -88,6 +92,12 @@ impl StdError for Error {
 impl From<warmstart::Error> for Error {
     fn from(error: warmstart::Error) -> Self {
         Self::Cache(error)
+    }
+}
+
+impl From<warmstart::ConfigError> for Error {
+    fn from(error: warmstart::ConfigError) -> Self {
+        Self::Config(error)
     }
 }
 

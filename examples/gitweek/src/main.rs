@@ -3,7 +3,7 @@
 //! ```text
 //! gitweek [--repo PATH] [--week 2026-W47] [--author TEXT] [--format table|json]
 //!         [--analysis] [--chart FILE.svg] [--export FILE.csv]
-//!         [--cache-dir DIR] [--no-cache] [--cache-stats]
+//!         [--cache-dir DIR] [--config FILE.toml] [--no-cache] [--cache-stats]
 //! ```
 //!
 //! An example of a program that starts warm: it has expensive data (`git log --numstat` over a whole history

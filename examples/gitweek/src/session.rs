@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use warmstart::{Bytes, Cache, Handle, Stats};
+use warmstart::{Bytes, Cache, Config, Handle, Stats};
 
 use crate::{
     activity::TaskList,
@@ -75,10 +75,13 @@ impl Session {
         let repository = Repository::discover(args.repo.as_deref())?;
         let git = started.elapsed();
         let folder = place::folder(args.cache_dir.as_deref(), &repository);
-        let cache = match &folder {
-            Some(folder) if !args.no_cache => warmstart::open_dir(folder.join("cache"))?,
+        let config = args.config.as_ref().map(Config::from_file).transpose()?;
+        let cache = match (config, &folder) {
             // An empty cache that stays so for other processes: the same path, and nothing out of it.
-            _ => warmstart::in_memory()?,
+            _ if args.no_cache => warmstart::in_memory()?,
+            (Some(config), _) => warmstart::open(&config)?,
+            (None, Some(folder)) => warmstart::open_dir(folder.join("cache"))?,
+            (None, None) => warmstart::in_memory()?,
         };
         if let Some(why) = cache.degraded() {
             note(format_args!("the cache does without its files: {why}"));
