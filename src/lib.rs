@@ -5,18 +5,25 @@
 //!
 //! | feature | on by default | what it adds |
 //! |---|---|---|
+//! | `config` | yes | [`Config`]: the cache as a TOML file says, and [`open`] |
+//! | `file` | yes | [`file`](mod@file): the file tier, and [`FileCache`](struct@file::FileCache) for use alone |
 //! | `memory` | yes | [`memory`]: the memory tier, and [`MemoryCache`](memory::MemoryCache) for use alone |
 //! | `sqlite` | yes | [`sqlite`]: the SQLite tier, and [`SqliteCache`](sqlite::SqliteCache) for use alone |
-//! | `zstd` | no | Zstandard beside lz4 for stored values |
+//! | `zstd` | yes | Zstandard beside lz4 for stored values; comes with `file` |
 //! | `test-support` | no | [`core::conformance`](cache_core): the suite that every tier must pass |
 //!
 //! Each tier is a crate of its own, and so is [`core`], which they share: who needs one takes that one.
 
-#[cfg(any(feature = "memory", feature = "sqlite"))]
+#[cfg(feature = "config")]
+pub mod config;
+#[cfg(any(feature = "file", feature = "memory", feature = "sqlite"))]
 mod open;
 
 #[doc(inline)]
 pub use cache_core as core;
+#[cfg(feature = "file")]
+#[doc(inline)]
+pub use cache_file as file;
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use cache_memory as memory;
@@ -25,12 +32,17 @@ pub use cache_memory as memory;
 pub use cache_sqlite as sqlite;
 
 pub use cache_core::{
-    Budget, Bytes, Compression, EntryInfo, Error, ErrorKind, Handle, Level, LoadError, Result, Route, Routes,
-    TieredCache, TieredCache as Cache, Ttl, days, hours, minutes, seconds, stats, stats::Stats,
+    Budget, Bytes, Compression, EntryInfo, EntryReader, Error, ErrorKind, Handle, Level, LoadError, Result,
+    Route, Routes, TieredCache, TieredCache as Cache, Ttl, Writer, days, hours, minutes, seconds, stats,
+    stats::Stats,
 };
-#[cfg(any(feature = "memory", feature = "sqlite"))]
+#[cfg(feature = "config")]
+pub use config::{Config, ConfigError};
+#[cfg(any(feature = "file", feature = "memory", feature = "sqlite"))]
 pub use open::CacheOptions;
 #[cfg(feature = "memory")]
 pub use open::in_memory;
-#[cfg(feature = "sqlite")]
+#[cfg(all(feature = "config", any(feature = "file", feature = "memory", feature = "sqlite")))]
+pub use open::open;
+#[cfg(any(feature = "file", feature = "sqlite"))]
 pub use open::open_dir;

@@ -1,10 +1,36 @@
 //! The tiers of this build, put together.
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "file", feature = "sqlite"))]
 use std::path::{Path, PathBuf};
 use std::{sync::Arc, time::Duration};
 
-use cache_core::{Clock, Level, Result, Routes, TieredCache, default_clock};
+use cache_core::{Clock, Error, ErrorKind, Level, Result, Routes, Tier, TieredCache, default_clock};
+
+/// The cache that `config` describes.
+///
+/// A tier whose files cannot be used is left out: its categories are then at home in the tiers before it. The
+/// cache says so once through `tracing`, and keeps saying so in [`Stats::degraded`](crate::Stats::degraded);
+/// `config.options()?.open_strict()` makes it an error instead.
+///
+/// # Errors
+/// An option or a route that cannot be used, in a configuration that was made in code.
+///
+/// ```
+/// # #[cfg(feature = "sqlite")] {
+/// use warmstart::Config;
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("planner.toml");
+/// std::fs::write(&path, "categories.thumbs.tier = 'l2'")?;
+/// let cache = warmstart::open(&Config::from_file(&path)?)?; // with cache/cache.db beside the file
+/// cache.category::<String>("thumbs")?.insert("k", "v".to_owned())?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[cfg(feature = "config")]
+pub fn open(config: &crate::Config) -> Result<TieredCache> {
+    config.options()?.open()
+}
 
 /// The cache in the folder `dir`, with what this build has of tiers and the
 /// [reference routes](Routes::reference).
@@ -30,7 +56,7 @@ use cache_core::{Clock, Level, Result, Routes, TieredCache, default_clock};
 /// assert_eq!(*weeks.get("2026-W47").unwrap(), [8.0, 7.5]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "file", feature = "sqlite"))]
 pub fn open_dir(dir: impl AsRef<Path>) -> Result<TieredCache> {
     CacheOptions::new().dir(dir).open()
 }
@@ -65,9 +91,13 @@ pub fn in_memory() -> Result<TieredCache> {
 #[must_use]
 pub struct CacheOptions {
     #[cfg(feature = "sqlite")]
-    dir: Option<PathBuf>,
+    sqlite_path: Option<PathBuf>,
     #[cfg(feature = "sqlite")]
     sqlite: cache_sqlite::SqliteOptions,
+    #[cfg(feature = "file")]
+    file_dir: Option<PathBuf>,
+    #[cfg(feature = "file")]
+    file: cache_file::FileOptions,
     routes: Routes,
     #[cfg(feature = "memory")]
     memory: cache_memory::MemoryTierBuilder,
@@ -80,9 +110,13 @@ impl CacheOptions {
     pub fn new() -> Self {
         Self {
             #[cfg(feature = "sqlite")]
-            dir: None,
+            sqlite_path: None,
             #[cfg(feature = "sqlite")]
             sqlite: cache_sqlite::SqliteCache::options(),
+            #[cfg(feature = "file")]
+            file_dir: None,
+            #[cfg(feature = "file")]
+            file: cache_file::FileCache::options(),
             routes: Routes::reference(),
             #[cfg(feature = "memory")]
             memory: cache_memory::MemoryTier::builder(),
@@ -91,10 +125,31 @@ impl CacheOptions {
         }
     }
 
-    /// Where the tiers that outlive the process have their files: the database is `cache.db` in it.
+    /// Where the tiers that outlive the process have their files: the database is `cache.db` in it, and
+    /// other files are in `files`.
+    #[cfg(any(feature = "file", feature = "sqlite"))]
+    pub fn dir(self, dir: impl AsRef<Path>) -> Self {
+        let dir = dir.as_ref();
+        #[cfg(feature = "sqlite")]
+        let options = self.sqlite_path(dir.join("cache.db"));
+        #[cfg(not(feature = "sqlite"))]
+        let options = self;
+        #[cfg(feature = "file")]
+        let options = options.file_dir(dir.join("files"));
+        options
+    }
+
+    /// The file of the database.
     #[cfg(feature = "sqlite")]
-    pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
-        self.dir = Some(dir.as_ref().to_owned());
+    pub fn sqlite_path(mut self, path: impl AsRef<Path>) -> Self {
+        self.sqlite_path = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// The folder of the file tier.
+    #[cfg(feature = "file")]
+    pub fn file_dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.file_dir = Some(dir.as_ref().to_owned());
         self
     }
 
@@ -119,11 +174,26 @@ impl CacheOptions {
         self
     }
 
+    /// The options of the memory tier. Its clock is that of the cache.
+    #[cfg(feature = "memory")]
+    pub fn memory(mut self, options: cache_memory::MemoryTierBuilder) -> Self {
+        self.memory = options;
+        self
+    }
+
     /// The options of the database: durability, a bound for all categories together, and others. Its clock
     /// is that of the cache.
     #[cfg(feature = "sqlite")]
     pub fn sqlite(mut self, options: cache_sqlite::SqliteOptions) -> Self {
         self.sqlite = options;
+        self
+    }
+
+    /// The options of the file tier: compression, the largest file, a bound for all categories together. Its
+    /// clock is that of the cache.
+    #[cfg(feature = "file")]
+    pub fn file(mut self, options: cache_file::FileOptions) -> Self {
+        self.file = options;
         self
     }
 
@@ -145,42 +215,75 @@ impl CacheOptions {
         self
     }
 
-    /// The cache; in memory only if its folder cannot be used.
+    /// The cache, without the tiers whose files cannot be used.
     ///
     /// # Errors
     /// An option or a route that cannot be used; without the feature `memory` also what
-    /// [`open_strict`](Self::open_strict) says.
+    /// [`open_strict`](Self::open_strict) says, if no tier is left.
     pub fn open(self) -> Result<TieredCache> {
-        match self.open_persistent() {
-            Err(error) if cfg!(feature = "memory") => {
-                tracing::warn!(%error, "the cache works in memory only");
-                self.build(Tiers::new(), Some(error.to_string()))
+        let mut left_out = Vec::new();
+        let tiers = self.persistent(|error| match error.kind() {
+            ErrorKind::InvalidOption(_) => Err(error),
+            _ => {
+                tracing::warn!(%error, "the cache does without a tier");
+                left_out.push(error);
+                Ok(())
             }
-            persistent => self.build(persistent?, None),
+        })?;
+        if !cfg!(feature = "memory")
+            && tiers.is_empty()
+            && let Some(error) = left_out.pop()
+        {
+            return Err(error);
         }
+        let reasons: Vec<_> = left_out.iter().map(Error::to_string).collect();
+        self.build(tiers, (!reasons.is_empty()).then(|| reasons.join("; ")))
     }
 
-    /// The cache, or an error if its folder cannot be used.
+    /// The cache, or an error if the files of a tier cannot be used.
     ///
     /// # Errors
-    /// Also those of the tiers that outlive the process: the folder cannot be made or written, or holds a
-    /// database that is not a cache.
+    /// Also those of the tiers that outlive the process: a folder cannot be made or written, or holds what is
+    /// not a cache.
     pub fn open_strict(self) -> Result<TieredCache> {
-        let persistent = self.open_persistent()?;
-        self.build(persistent, None)
+        let tiers = self.persistent(Err)?;
+        self.build(tiers, None)
     }
+
+    /// The tiers that outlive the process; of each that cannot be opened, `refused` says whether to go on.
+    fn persistent(&self, mut refused: impl FnMut(Error) -> Result<()>) -> Result<Tiers> {
+        let mut tiers = Tiers::new();
+        for (level, open) in Self::PERSISTENT {
+            match open(self) {
+                Ok(tier) => tiers.extend(tier.map(|tier| (*level, tier))),
+                Err(error) => refused(error)?,
+            }
+        }
+        Ok(tiers)
+    }
+
+    /// Nearest first.
+    const PERSISTENT: &[(Level, Open)] = &[
+        #[cfg(feature = "sqlite")]
+        (Level::L2, Self::open_sqlite),
+        #[cfg(feature = "file")]
+        (Level::L3, Self::open_file),
+    ];
 
     #[cfg(feature = "sqlite")]
-    fn open_persistent(&self) -> Result<Tiers> {
-        let Some(dir) = &self.dir else { return Ok(Tiers::new()) };
-        let _span = tracing::info_span!(target: "startup", "cache.open", dir = %dir.display()).entered();
-        let sqlite = self.sqlite.clone().clock(self.clock.clone()).open(dir.join("cache.db"))?;
-        Ok(vec![(Level::L2, Arc::new(sqlite))])
+    fn open_sqlite(&self) -> Result<Option<Arc<dyn Tier>>> {
+        let Some(path) = &self.sqlite_path else { return Ok(None) };
+        let _span = span(path).entered();
+        let sqlite = self.sqlite.clone().clock(self.clock.clone()).open(path)?;
+        Ok(Some(Arc::new(sqlite)))
     }
 
-    #[cfg(not(feature = "sqlite"))]
-    fn open_persistent(&self) -> Result<Tiers> {
-        Ok(Tiers::new())
+    #[cfg(feature = "file")]
+    fn open_file(&self) -> Result<Option<Arc<dyn Tier>>> {
+        let Some(dir) = &self.file_dir else { return Ok(None) };
+        let _span = span(dir).entered();
+        let file = self.file.clone().clock(self.clock.clone()).open(dir)?;
+        Ok(Some(Arc::new(file)))
     }
 
     fn build(self, persistent: Tiers, degraded: Option<String>) -> Result<TieredCache> {
@@ -203,7 +306,15 @@ impl CacheOptions {
     }
 }
 
-type Tiers = Vec<(Level, Arc<dyn cache_core::Tier>)>;
+#[cfg(any(feature = "file", feature = "sqlite"))]
+fn span(path: &Path) -> tracing::Span {
+    tracing::info_span!(target: "startup", "cache.open", path = %path.display())
+}
+
+type Tiers = Vec<(Level, Arc<dyn Tier>)>;
+
+/// Opens a tier, if there is a place for it.
+type Open = fn(&CacheOptions) -> Result<Option<Arc<dyn Tier>>>;
 
 impl Default for CacheOptions {
     fn default() -> Self {

@@ -60,7 +60,8 @@ pub struct Codec<T> {
 type Encoded = (Bytes, Vec<Variant>);
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Codec<T> {
-    /// The codec of a category with this explicit version, if it has one.
+    /// The codec of a category with this explicit version, if it has one. [`Bytes`] are stored
+    /// [as they are](Self::bytes), which is also how they are streamed.
     ///
     /// # Errors
     /// [`ErrorKind::Untraceable`]: the shape of the type cannot be found out, and there is no version to go
@@ -70,6 +71,9 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Codec<T> {
     /// [`ErrorKind::Unencodable`]: the type asks its input what it holds, which bytes of postcard cannot say.
     /// This is so with serde's `untagged`, `tag` and `flatten`, and with types such as `serde_json::Value`.
     pub fn postcard(version: Option<u32>) -> Result<Self> {
+        if let Some(plain) = plain(version) {
+            return Ok(plain);
+        }
         let name = type_name::<T>();
         let fingerprint = match (shape::trace::<T>(), version) {
             (Ok(shape), version) => shape::fingerprint(&shape, version.unwrap_or(0)),
@@ -89,14 +93,14 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Codec<T> {
     /// A codec for values that never leave the process: with the fingerprint of plain bytes. They are
     /// weighed, whether or not they could be stored.
     pub(crate) fn untraced() -> Self {
-        Self {
+        plain(None).unwrap_or_else(|| Self {
             fingerprint: Fingerprint::BYTES,
             encode: encode::<T>,
             encode_live: |value| Ok(encode::<T>(known(value)?)?.0),
             decode: decode::<T>,
             size: measure::weight::<T>,
             proven: RwLock::new(None),
-        }
+        })
     }
 }
 
@@ -176,6 +180,13 @@ impl<T> fmt::Debug for Codec<T> {
             .field("fingerprint", &self.fingerprint)
             .finish_non_exhaustive()
     }
+}
+
+/// The codec of plain bytes, if that is what a `T` is: they are a serde type too, where a dependency of
+/// the program turns that on.
+fn plain<T: 'static>(version: Option<u32>) -> Option<Codec<T>> {
+    let codec: Box<dyn Any> = Box::new(Codec::bytes(version));
+    codec.downcast().ok().map(|codec| *codec)
 }
 
 fn encode<T: Serialize>(value: &T) -> Result<Encoded> {

@@ -3,7 +3,8 @@
 //! A [`TieredCache`] keeps values in several [tiers](Tier): memory in front, what outlives the process
 //! behind it. Values belong to *categories*; the [`Route`] of a category says in which tier it is at home,
 //! how long its entries live and how much room they get. A typed [`Handle`] is the way to a category;
-//! [`Typed`] is one to a category of a tier that is used alone.
+//! [`Typed`] is one to a category of a tier that is used alone. Plain bytes may be larger than memory: they
+//! are [read](Handle::reader) and [written](Handle::writer) piece by piece too.
 //!
 //! This crate holds no tier itself. `cache-memory` and `cache-sqlite` are tiers, `warmstart` puts them
 //! together, and anyone can write one: [`Tier`] has five methods to write, and
@@ -32,6 +33,7 @@
 //! - `tiered` (default): [`TieredCache`], its handles, [`Typed`] and the codec. Without it, this crate is
 //!   what a tier needs: the trait, keys, entries, clocks; neither serde nor postcard.
 //! - `lz4`, `zstd`: [`Compression`] of blocks, for persistent tiers.
+//! - `config`: the parts of a configuration that all tiers share, through serde; see [`config`].
 //! - `test-support`: [`conformance`].
 
 mod category;
@@ -39,6 +41,8 @@ mod clock;
 #[cfg(feature = "tiered")]
 pub mod codec;
 mod compression;
+#[cfg(feature = "config")]
+pub mod config;
 #[cfg(feature = "test-support")]
 pub mod conformance;
 mod entry;
@@ -52,6 +56,8 @@ mod tier;
 mod tiered;
 #[cfg(feature = "tiered")]
 mod typed;
+#[cfg(feature = "tiered")]
+mod writer;
 
 pub use bytes::Bytes;
 pub use category::{Category, Key};
@@ -62,9 +68,11 @@ pub use compression::Packer;
 pub use entry::{EncodeFn, Entry, EntryInfo, Fingerprint, Live, Value, is_fresh};
 pub use error::{Error, ErrorKind, Result};
 pub use route::{Budget, BudgetSpec, Level, Route, Routes, Ttl, days, hours, minutes, seconds};
-pub use stream::{EntryMeta, EntryReader, EntryWriter};
+pub use stream::{EntryMeta, EntryReader, EntryWriter, Gathered};
 pub use tier::{Cause, Departure, Guard, Observer, Put, Tier, Touch, Unguarded, Usage};
 #[cfg(feature = "tiered")]
 pub use tiered::{Builder, Handle, LoadError, TieredCache};
 #[cfg(feature = "tiered")]
 pub use typed::Typed;
+#[cfg(feature = "tiered")]
+pub use writer::Writer;

@@ -31,6 +31,16 @@ impl fmt::Display for Level {
     }
 }
 
+/// Reads `"l1"`, `"l2"` or `"l3"`.
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let level = Self::ALL.into_iter().find(|level| level.to_string() == name);
+        level.ok_or_else(|| format!("{name:?} is not a tier: write \"l1\", \"l2\" or \"l3\""))
+    }
+}
+
 /// How long an entry lives after it was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ttl {

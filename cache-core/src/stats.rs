@@ -1,16 +1,16 @@
 //! Counters and what they mean.
 //!
-//! A read of the cache is one `get`, or one `get_or_load`, or one key of a `get_many`. It asks the
-//! memory tier first and then the category's home tier, and is counted where it ended:
+//! A read of the cache is one `get`, or one `get_or_load`, or one key of a `get_many`, or one `reader`. It
+//! asks the memory tier first and then the category's home tier, and is counted where it ended:
 //!
 //! - found in memory: a hit of the cache and a hit of memory;
 //! - found at home: a hit of the cache, a hit of the home tier, a miss of memory;
 //! - found nowhere: a miss of the cache and a miss of each tier that was asked.
 //!
-//! A set, a removal or an error is counted at each tier that it reached: also a removal of nothing, and a
-//! set that another one of the same key came ahead of. Copies that the cache itself
-//! puts into memory after a read at home are not sets. An eviction or expiration is counted when the
-//! tier tells of it: an expired entry that nobody asks for counts once maintenance removes it.
+//! A set (an insert, or the commit of a writer), a removal or an error is counted at each tier that it
+//! reached: also a removal of nothing, and a set that another one of the same key came ahead of. Copies that
+//! the cache itself puts into memory after a read at home are not sets. An eviction or expiration is counted
+//! when the tier tells of it: an expired entry that nobody asks for counts once maintenance removes it.
 
 use std::{
     cell::Cell,
@@ -33,7 +33,7 @@ pub struct Stats {
     /// Failures of all tiers, those that were returned and those that were kept from the caller, such as
     /// damaged entries.
     pub errors: u64,
-    /// Why the cache does without its persistent tiers, if it does.
+    /// Why the cache does without tiers that it should have, if it does.
     pub degraded: Option<String>,
 }
 
@@ -132,7 +132,7 @@ impl fmt::Display for Stats {
             )?;
         }
         if let Some(why) = &self.degraded {
-            writeln!(f, "in memory only: {why}")?;
+            writeln!(f, "does without a tier: {why}")?;
         }
         Ok(())
     }

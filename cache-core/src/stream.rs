@@ -9,8 +9,8 @@ use crate::{Entry, Error, ErrorKind, Fingerprint, Guard, Key, Result, Tier, Valu
 
 /// An entry whose value is read piece by piece: what [`Tier::reader`] gives.
 ///
-/// Reads the value to its end. A read that comes upon damage fails with [`io::ErrorKind::InvalidData`];
-/// [`get_ref`](io::Error::get_ref) is then an [`Error`]. Until its end is reached, a value is not known to be
+/// A read that comes upon damage fails with [`io::ErrorKind::InvalidData`];
+/// [`get_ref`](io::Error::get_ref) is then an [`Error`]. Before its end is reached, a value is not known to be
 /// whole.
 pub struct EntryReader {
     /// When it was stored: milliseconds since the Unix epoch.
@@ -39,7 +39,7 @@ pub struct EntryMeta {
 /// An entry whose value is written piece by piece: what [`Tier::writer`] gives.
 ///
 /// Dropped without a commit, it stores nothing, and what was there stays. A write that fails because of the
-/// cache has an [`Error`] inside: [`io::Error::get_ref`].
+/// cache has an [`Error`] inside: [`io::Error::get_ref`]. After a write that failed it is not committed.
 pub trait EntryWriter: Write + Send {
     /// Stores what was written, as [`Tier::put`] does.
     ///
@@ -79,16 +79,19 @@ impl fmt::Debug for EntryReader {
     }
 }
 
-/// The writer of a tier that has none of its own: puts the value once it is all there.
-pub(crate) struct Gathered<'a, T: ?Sized> {
+/// The writer of a tier that stores values whole: gathers the value and puts it at the commit.
+pub struct Gathered<'a, T: ?Sized> {
     tier: &'a T,
     key: Key<'a>,
+    limit: u64,
     bytes: Vec<u8>,
 }
 
 impl<'a, T: ?Sized> Gathered<'a, T> {
-    pub(crate) fn new(tier: &'a T, key: Key<'a>) -> Self {
-        Self { tier, key, bytes: Vec::new() }
+    /// A writer of the entry under `key` of `tier`, which is known to refuse values of more than `limit`
+    /// bytes.
+    pub fn new(tier: &'a T, key: Key<'a>, limit: u64) -> Self {
+        Self { tier, key, limit, bytes: Vec::new() }
     }
 }
 
@@ -103,6 +106,10 @@ impl<T: Tier + ?Sized> EntryWriter for Gathered<'_, T> {
 
 impl<T: ?Sized> Write for Gathered<'_, T> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let size = self.bytes.len().saturating_add(bytes.len()) as u64;
+        if size > self.limit {
+            return Err(Error::too_large(&self.key, size, self.limit).into());
+        }
         self.bytes.try_reserve(bytes.len())?;
         self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -110,6 +117,17 @@ impl<T: ?Sized> Write for Gathered<'_, T> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Gathered<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tier: _, key, limit, bytes } = self;
+        f.debug_struct("Gathered")
+            .field("key", key)
+            .field("limit", limit)
+            .field("size", &bytes.len())
+            .finish_non_exhaustive()
     }
 }
 

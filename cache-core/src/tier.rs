@@ -3,8 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    Category, Entry, EntryInfo, EntryReader, EntryWriter, Error, ErrorKind, Key, Result, Route,
-    stream::Gathered,
+    Category, Entry, EntryInfo, EntryReader, EntryWriter, Error, ErrorKind, Gathered, Key, Result, Route,
 };
 
 /// A store of entries: memory, a database, a folder of files, a server.
@@ -110,7 +109,7 @@ pub trait Tier: Send + Sync + fmt::Debug {
     /// # Errors
     /// The tier cannot be written. [`ErrorKind::TooLarge`] comes from the writer, as soon as it is known.
     fn writer<'a>(&'a self, key: &Key<'a>) -> Result<Box<dyn EntryWriter + 'a>> {
-        Ok(Box::new(Gathered::new(self, *key)))
+        Ok(Box::new(Gathered::new(self, *key, u64::MAX)))
     }
 
     /// Removes all entries of a category.

@@ -7,6 +7,7 @@ mod load;
 mod load_error;
 mod maintenance;
 mod space;
+mod stream;
 mod ticket;
 
 use std::{
@@ -121,7 +122,7 @@ impl TieredCache {
         Ok(Handle::new(self.0.clone(), space, codec))
     }
 
-    /// The category `name` with plain bytes, stored as they are.
+    /// The category `name` with plain bytes, stored as they are, whole or [piece by piece](Handle::writer).
     ///
     /// # Errors
     /// [`ErrorKind::UnknownCategory`]; [`ErrorKind::WrongType`] if the category is open with another type.

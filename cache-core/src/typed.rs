@@ -6,7 +6,8 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Category, Clock, Entry, EntryInfo, Key, Result, Route, Tier, Ttl, Unguarded, Usage, codec::Codec,
+    Category, Clock, Entry, EntryInfo, EntryMeta, EntryReader, EntryWriter, Key, Result, Route, Tier, Ttl,
+    Unguarded, Usage, Writer, codec::Codec,
 };
 
 /// One category of one tier, with values of one type. Cheap to clone; keeps its tier open.
@@ -59,6 +60,38 @@ impl Typed<Bytes> {
     /// The name is not 1 to 64 of `a-z A-Z 0-9 _ -`, or the tier cannot do what the route asks for.
     pub fn bytes(tier: Arc<dyn Tier>, clock: Arc<dyn Clock>, name: &str, route: Route) -> Result<Self> {
         Self::with_codec(tier, clock, name, route, |version| Ok(Codec::bytes(version)))
+    }
+
+    /// The value under `key`, to be read piece by piece.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get). Damage may also show later, as an error of the reader.
+    pub fn reader(&self, key: &str) -> Result<Option<EntryReader>> {
+        let found = self.tier.reader(&self.key(key)?)?;
+        Ok(found.filter(|reader| reader.fingerprint == self.codec.fingerprint()))
+    }
+
+    /// Stores a value, written piece by piece, for as long as the route says.
+    ///
+    /// # Errors
+    /// The tier cannot be written. What does not fit is refused by a write or by the commit.
+    pub fn writer<'a>(&'a self, key: &'a str) -> Result<Writer<'a>> {
+        self.writer_with_ttl(key, self.category.route().default_ttl())
+    }
+
+    /// Stores a value, written piece by piece, for so long from its commit on.
+    ///
+    /// # Errors
+    /// As [`writer`](Self::writer).
+    pub fn writer_with_ttl<'a>(&'a self, key: &'a str, ttl: impl Into<Ttl>) -> Result<Writer<'a>> {
+        let ttl = ttl.into();
+        let commit = move |entry: Box<dyn EntryWriter + 'a>| {
+            let created_at = self.clock.now().wall;
+            let fingerprint = self.codec.fingerprint();
+            let meta = EntryMeta { created_at, expires_at: ttl.expires_at(created_at), fingerprint };
+            entry.commit(&meta, &Unguarded)
+        };
+        Ok(Writer::new(self.tier.writer(&self.key(key)?)?, Box::new(commit)))
     }
 }
 

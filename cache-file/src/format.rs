@@ -21,7 +21,7 @@ const SUM: usize = 72;
 const NEVER: i64 = i64::MAX;
 
 /// How many bytes are read at once to find the head, and whatever comes after it.
-const FIRST_READ: usize = 64 << 10;
+const FIRST_READ: usize = 16 << 10;
 
 /// The head of an entry's file, apart from its names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! One category: its log, and what this process has read of it.
 
-use std::fs::File;
+use std::{collections::HashSet, fs::File};
 
 use cache_core::Result;
 
 use crate::{
-    index::Index,
+    index::{Index, Meta},
     log::{HEAD, LogHead, RECORD, Record},
     tree::{Tree, storage},
 };
@@ -141,17 +141,23 @@ impl Shelf {
         outcome
     }
 
-    /// Adds the entries that were found on disk; the index is then complete.
+    /// Takes over what was found on disk; the index is then complete.
     ///
     /// # Errors
     /// The new log cannot be written.
     pub(crate) fn complete_with(
         &mut self,
-        found: Vec<(u64, crate::index::Meta)>,
+        found: Vec<(u64, Meta)>,
         tree: &Tree,
         category: &str,
     ) -> Result<()> {
+        let ids: HashSet<u64> = found.iter().map(|&(id, _)| id).collect();
         if let Some(index) = &mut self.index {
+            let missing = index.iter().map(|(id, _)| id).filter(|id| !ids.contains(id));
+            // Those may have come since.
+            let gone = |id: &u64| matches!(tree.open_entry(category, *id), Ok(None));
+            let gone: Vec<_> = missing.filter(gone).collect();
+            gone.into_iter().for_each(|id| index.apply(&Record::removed(id)));
             index.complete_with(found);
         }
         self.rewrite(tree, category)

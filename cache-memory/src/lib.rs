@@ -45,10 +45,16 @@
 //!
 //! Least recently used first: exactly so within a shard, and over the whole cache with
 //! [one shard](Builder::shards).
+//!
+//! # Features
+//!
+//! - `config`: `MemoryConfig`, the section of a configuration, read through serde.
 
 mod bounds;
 mod builder;
 mod cache;
+#[cfg(feature = "config")]
+mod config;
 mod gate;
 mod policy;
 mod quota;
@@ -59,5 +65,7 @@ mod tier;
 pub use builder::Builder;
 pub use cache::{MemoryCache, MemoryStats};
 pub use cache_core::{Clock, Error, ErrorKind, ManualClock, Result, Ttl};
+#[cfg(feature = "config")]
+pub use config::MemoryConfig;
 pub use store::RemovalCause;
 pub use tier::{MemoryTier, MemoryTierBuilder};

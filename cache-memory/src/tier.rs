@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use cache_core::{
-    Category, Cause, Clock, Departure, Entry, EntryInfo, Error, ErrorKind, Guard, Key, Level, Observer,
-    Result, Tier, Touch, Usage, default_clock,
+    Category, Cause, Clock, Departure, Entry, EntryInfo, EntryWriter, Error, ErrorKind, Gathered, Guard, Key,
+    Level, Observer, Result, Tier, Touch, Usage, default_clock,
 };
 use parking_lot::RwLock;
 
@@ -144,6 +144,11 @@ impl Tier for MemoryTier {
         let (entry, expired) = self.store.peek(group, key.hash(), key.as_str(), self.clock.now());
         self.told(expired);
         Ok(entry)
+    }
+
+    fn writer<'a>(&'a self, key: &Key<'a>) -> Result<Box<dyn EntryWriter + 'a>> {
+        let limit = self.group(key.category()).quota.max_bytes().min(self.store.total().max_bytes());
+        Ok(Box::new(Gathered::new(self, *key, limit)))
     }
 
     fn clear(&self, category: &Arc<Category>) -> Result<()> {

@@ -6,9 +6,12 @@ use std::{
     sync::{Arc, atomic::Ordering::SeqCst},
 };
 
-use cache_core::{Category, Entry, EntryInfo, Guard, Key, Observer, Put, Result, Route, Tier, Touch, Usage};
+use cache_core::{
+    Category, Entry, EntryInfo, EntryWriter, Gathered, Guard, Key, Observer, Put, Result, Route, Tier, Touch,
+    Usage,
+};
 
-use crate::{SqliteOptions, file::StoreFile, store::Store};
+use crate::{SqliteOptions, file::StoreFile, record::MAX_VALUE, store::Store};
 
 /// The tier's name in statistics and messages.
 pub(crate) const NAME: &str = "sqlite";
@@ -114,6 +117,10 @@ impl Tier for SqliteCache {
 
     fn put_many(&self, puts: &[Put<'_>]) -> Vec<Result<()>> {
         self.store.put_many(puts)
+    }
+
+    fn writer<'a>(&'a self, key: &Key<'a>) -> Result<Box<dyn EntryWriter + 'a>> {
+        Ok(Box::new(Gathered::new(self, *key, MAX_VALUE)))
     }
 
     fn clear(&self, category: &Arc<Category>) -> Result<()> {

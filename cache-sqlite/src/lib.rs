@@ -27,8 +27,8 @@
 //! # What it is not for
 //!
 //! - Data that exists nowhere else. Entries are evicted, expire, and go when the file is damaged.
-//! - Large values, which make every commit long: files of their own are the better place. The most is
-//!   512 MiB.
+//! - Large values, which make every commit long and are held in memory, also when they are read or written
+//!   piece by piece: files of their own are the better place. The most is 512 MiB.
 //! - Network file systems: SQLite's locks and its write-ahead log need a local one.
 //!
 //! # What holds
@@ -127,10 +127,13 @@
 //!
 //! - `typed` (default): `SqliteCache::typed` and `bytes`, values of serde types and plain bytes. Without it,
 //!   entries of bytes through [`Tier`](cache_core::Tier).
+//! - `config`: `SqliteConfig`, the section of a configuration, read through serde.
 //! - `zstd`: Zstandard beside LZ4; builds C.
 
 mod cache;
 mod commit;
+#[cfg(feature = "config")]
+mod config;
 mod connect;
 mod error;
 mod file;
@@ -155,5 +158,7 @@ pub use cache::SqliteCache;
 #[cfg(feature = "typed")]
 pub use cache_core::Typed;
 pub use cache_core::{Bytes, Error, ErrorKind, Result, Route, Ttl, days, hours, minutes, seconds};
+#[cfg(feature = "config")]
+pub use config::SqliteConfig;
 pub use options::{Durability, SqliteOptions};
 pub use pragmas::{JournalMode, Pragmas, Synchronous, TempStore};

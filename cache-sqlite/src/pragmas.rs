@@ -25,11 +25,15 @@ use rusqlite::Connection;
 /// let fast = Pragmas::new().journal_mode(JournalMode::Memory).synchronous(Synchronous::Off).cache_size(50_000);
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(default, deny_unknown_fields, expecting = "a table"))]
 pub struct Pragmas {
     journal_mode: Option<JournalMode>,
     synchronous: Option<Synchronous>,
     temp_store: Option<TempStore>,
+    #[cfg_attr(feature = "config", serde(deserialize_with = "crate::config::cache_size"))]
     cache_size: Option<i64>,
+    #[cfg_attr(feature = "config", serde(deserialize_with = "crate::config::mmap_size"))]
     mmap_size: Option<u64>,
 }
 
@@ -152,8 +156,11 @@ impl Pragmas {
 
 /// Names of a setting, each beside its word in SQLite.
 macro_rules! words {
+    (@list $first:literal $(, $word:literal)*) => { concat!($first $(, ", ", $word)*) };
     ($name:ident: $($variant:ident $word:literal),+) => {
         impl $name {
+            const KNOWN: &str = words!(@list $($word),+);
+
             pub(crate) fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
@@ -165,8 +172,14 @@ macro_rules! words {
 
             fn from_str(text: &str) -> Result<Self> {
                 $(if text.eq_ignore_ascii_case($word) { return Ok(Self::$variant); })+
-                let known = [$($word),+].join(", ");
-                Err(ErrorKind::InvalidOption(format!("{text:?} is none of {known}")).into())
+                Err(ErrorKind::InvalidOption(format!("{text:?} is none of {}", Self::KNOWN)).into())
+            }
+        }
+
+        #[cfg(feature = "config")]
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                cache_core::config::name(from, &format!("one of {}", Self::KNOWN))
             }
         }
     };

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use warmstart::{CacheOptions, Handle, Ttl};
+use warmstart::{Cache, CacheOptions, Handle, Ttl};
 
 use crate::processes::{child, folder_of_parent};
 
@@ -11,17 +11,24 @@ fn value(key: u32, round: u32) -> Vec<u32> {
     (0..200 + key % 700).map(|i| key.wrapping_mul(31) ^ round.wrapping_mul(7_919) ^ i).collect()
 }
 
-fn blocks(folder: &Path) -> Handle<(u32, u32, Vec<u32>)> {
-    CacheOptions::new().dir(folder).open_strict().unwrap().category("week_data").unwrap()
+type Blocks = Handle<(u32, u32, Vec<u32>)>;
+
+/// One category at home in SQLite and one in files.
+fn blocks(cache: &Cache) -> [Blocks; 2] {
+    ["week_data", "analytics_results"].map(|name| cache.category(name).unwrap())
+}
+
+fn open(folder: &Path) -> Cache {
+    CacheOptions::new().dir(folder).open_strict().unwrap()
 }
 
 #[test]
 fn child_writes_until_it_is_killed() {
     let Some(folder) = folder_of_parent() else { return };
-    let cache = CacheOptions::new().dir(&folder).open_strict().unwrap();
-    let blocks = cache.category::<(u32, u32, Vec<u32>)>("week_data").unwrap();
+    let cache = open(&folder);
+    let blocks = blocks(&cache);
     for round in 0..u32::MAX {
-        for key in 0..20 {
+        for (key, blocks) in (0..20).flat_map(|key| blocks.iter().map(move |blocks| (key, blocks))) {
             if (key + round) % 9 == 0 {
                 blocks.remove(&key.to_string()).unwrap();
             } else {
@@ -51,8 +58,8 @@ fn what_was_flushed_survives_a_kill_at_any_moment() {
         writer.wait().unwrap();
 
         let flushed: u32 = fs::read_to_string(folder.path().join("flushed")).unwrap().parse().unwrap();
-        let blocks = blocks(folder.path());
-        for key in 0..20 {
+        let blocks = blocks(&open(folder.path()));
+        for (key, blocks) in (0..20).flat_map(|key| blocks.iter().map(move |blocks| (key, blocks))) {
             match blocks.get(&key.to_string()) {
                 Some(found) => {
                     let (of, round, block) = &*found;

@@ -1,7 +1,15 @@
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
-use warmstart::{Bytes, Cache, CacheOptions, ErrorKind, Level, Route, Routes, core::ManualClock};
+use warmstart::{
+    Bytes, Cache, CacheOptions, ErrorKind, Level, Route, Routes, core::ManualClock, sqlite::SqliteCache,
+};
 
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
 struct Task {
@@ -98,7 +106,7 @@ fn unusable_folder_leaves_a_cache_in_memory_that_says_so() {
         let cache = warmstart::open_dir(&unusable).unwrap();
         let why = cache.stats().degraded.unwrap();
         assert!(why.contains("file"), "{why}");
-        assert!(cache.stats().to_string().contains("in memory only"));
+        assert!(cache.stats().to_string().contains("does without a tier"));
         let tasks = cache.category::<Task>("task_lists").unwrap();
         tasks.insert("k", task("t")).unwrap();
         assert_eq!(tasks.get("k"), Some(task("t").into()));
@@ -107,6 +115,13 @@ fn unusable_folder_leaves_a_cache_in_memory_that_says_so() {
         assert!(CacheOptions::new().dir(&unusable).open_strict().is_err());
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "in the way");
+}
+
+#[test]
+fn option_out_of_range_is_an_error_in_any_case() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = CacheOptions::new().dir(dir.path()).sqlite(SqliteCache::options().byte_limit(0));
+    assert!(matches!(options.open().unwrap_err().kind(), ErrorKind::InvalidOption(_)));
 }
 
 #[test]
@@ -121,28 +136,57 @@ fn database_of_another_program_is_not_touched() {
 }
 
 #[test]
-fn clear_all_also_clears_categories_of_earlier_programs() {
+fn folder_of_something_else_is_not_touched_and_costs_the_file_tier_only() {
     let dir = tempfile::tempdir().unwrap();
-    let routes = |name: &'static str| Routes::empty().with(name, Route::sqlite());
-    let open = |name| CacheOptions::new().dir(dir.path()).routes(routes(name)).open_strict().unwrap();
-    open("before").category::<Task>("before").unwrap().insert("k", task("t")).unwrap();
-    let now = open("now");
-    now.category::<Task>("now").unwrap().insert("k", task("t")).unwrap();
-    now.clear_all().unwrap();
-    assert_eq!(now.category::<Task>("now").unwrap().get("k"), None);
-    now.close().unwrap();
-    assert_eq!(open("before").category::<Task>("before").unwrap().get("k"), None);
+    fs::create_dir_all(dir.path().join("files/analytics_results")).unwrap();
+    fs::write(dir.path().join("files/analytics_results/letter"), "dear grandmother").unwrap();
+    let error = CacheOptions::new().dir(dir.path()).open_strict().unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Foreign(_)), "{error}");
+    let cache = warmstart::open_dir(dir.path()).unwrap();
+    assert!(cache.degraded().unwrap().contains("files"), "{:?}", cache.degraded());
+    let results = cache.category::<Task>("analytics_results").unwrap();
+    results.insert("k", task("t")).unwrap();
+    cache.clear_all().unwrap();
+    assert_eq!(
+        fs::read_to_string(dir.path().join("files/analytics_results/letter")).unwrap(),
+        "dear grandmother"
+    );
+    let home = |name: &str| cache.stats().categories.iter().find(|found| found.name == name).unwrap().home;
+    assert_eq!((home("analytics_results"), home("week_data")), (Level::L2, Level::L2));
 }
 
-#[cfg(not(feature = "zstd"))]
 #[test]
-fn compression_that_this_build_lacks_is_refused_at_once() {
+fn value_larger_than_memory_would_like_is_streamed() {
     let dir = tempfile::tempdir().unwrap();
-    let cache = strict(dir.path());
-    let error =
-        cache.define_bytes("packed", Route::sqlite().compression(warmstart::Compression::Zstd)).unwrap_err();
-    assert!(error.to_string().contains("without the feature `zstd`"), "{error}");
-    assert!(cache.bytes("packed").is_err(), "it is not there");
+    let exports = strict(dir.path()).bytes("export_data").unwrap();
+    let mut writer = exports.writer("all.csv").unwrap();
+    for line in 0..300_000 {
+        writeln!(writer, "{line},2026-W47,ada").unwrap();
+    }
+    assert!(exports.reader("all.csv").is_none());
+    writer.commit().unwrap();
+    let lines = BufReader::new(exports.reader("all.csv").unwrap()).lines();
+    for (number, line) in lines.enumerate() {
+        assert_eq!(line.unwrap(), format!("{number},2026-W47,ada"));
+    }
+    let info = &exports.entries().unwrap()[0];
+    assert!(info.size < 2_000_000 && info.access_count == 1, "{info:?}");
+}
+
+#[test]
+fn clear_all_also_clears_categories_of_earlier_programs() {
+    let dir = tempfile::tempdir().unwrap();
+    for route in [Route::sqlite(), Route::file()] {
+        let routes = |name: &'static str| Routes::empty().with(name, route.clone());
+        let open = |name| CacheOptions::new().dir(dir.path()).routes(routes(name)).open_strict().unwrap();
+        open("before").category::<Task>("before").unwrap().insert("k", task("t")).unwrap();
+        let now = open("now");
+        now.category::<Task>("now").unwrap().insert("k", task("t")).unwrap();
+        now.clear_all().unwrap();
+        assert_eq!(now.category::<Task>("now").unwrap().get("k"), None);
+        now.close().unwrap();
+        assert_eq!(open("before").category::<Task>("before").unwrap().get("k"), None);
+    }
 }
 
 #[test]
@@ -165,7 +209,7 @@ fn refused_value_leaves_everything_as_it_was() {
     };
     let noise: Vec<u8> =
         std::iter::successors(Some(1), xorshift).map(|word| word.to_le_bytes()[1]).take(5_000).collect();
-    for route in [Route::memory(), Route::sqlite()] {
+    for route in [Route::memory(), Route::sqlite(), Route::file()] {
         let blobs = cache.define_bytes(&format!("blobs_{}", route.level()), route.budget(2_000)).unwrap();
         blobs.insert("k", Bytes::copy_from_slice(&noise[..1_000])).unwrap();
         let error = blobs.insert("k", Bytes::from(noise.clone())).unwrap_err();

@@ -1,6 +1,8 @@
 //! The whole: the umbrella, with its real tiers, on real folders.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[cfg(all(feature = "config", feature = "file", feature = "zstd"))]
+mod config;
 mod crash;
 mod folder;
 mod model;

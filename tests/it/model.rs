@@ -20,7 +20,9 @@ enum Step {
     Reopen,
 }
 
-const NAMES: [&str; 4] = ["memory", "sqlite", "bare", "bounded"];
+const NAMES: [&str; 6] = ["memory", "sqlite", "bare", "bounded", "file", "bounded_file"];
+/// Those that may lose entries: to the bound of memory, or to a budget.
+const LOSSY: [usize; 3] = [0, 3, 5];
 const BUDGET: u64 = 3_000;
 const MEMORY_ENTRIES: u64 = 12;
 const TTL: u64 = 20;
@@ -65,7 +67,9 @@ fn open(dir: &tempfile::TempDir, clock: &std::sync::Arc<ManualClock>) -> (Cache,
                 .with(NAMES[0], Route::memory().ttl(ttl))
                 .with(NAMES[1], Route::sqlite().ttl(ttl))
                 .with(NAMES[2], Route::sqlite().ttl(ttl).without_front())
-                .with(NAMES[3], Route::sqlite().ttl(ttl).budget(BUDGET)),
+                .with(NAMES[3], Route::sqlite().ttl(ttl).budget(BUDGET))
+                .with(NAMES[4], Route::file().ttl(ttl))
+                .with(NAMES[5], Route::file().ttl(ttl).budget(BUDGET)),
         )
         .without_maintenance_thread()
         .open_strict()
@@ -87,7 +91,7 @@ impl Bench {
     /// What was found is what went in last, or nothing; nothing only where entries may leave.
     fn check(&self, category: usize, key: u8, found: Option<Vec<u16>>) -> Result<(), TestCaseError> {
         let expected = self.model.get(&(category, key)).filter(|(_, expires)| self.now < *expires);
-        let may_leave = category == 0 || category == 3;
+        let may_leave = LOSSY.contains(&category);
         if let Some(found) = found {
             prop_assert_eq!(Some(&found), expected.map(|(value, _)| value), "category {}", NAMES[category]);
         } else {
@@ -157,8 +161,9 @@ impl Bench {
         }
         let stats = self.cache.stats();
         prop_assert!(stats.tiers[0].usage.entries <= MEMORY_ENTRIES);
-        let bounded = stats.categories.iter().find(|category| category.name == NAMES[3]).unwrap();
-        prop_assert!(bounded.tiers[1].usage.bytes <= BUDGET);
+        for bounded in stats.categories.iter().filter(|category| category.name.starts_with("bounded")) {
+            prop_assert!(bounded.tiers[1].usage.bytes <= BUDGET);
+        }
         prop_assert_eq!(stats.errors, 0);
         Ok(())
     }

@@ -25,8 +25,10 @@ pub(crate) fn folder_of_parent() -> Option<PathBuf> {
     std::env::var_os(FOLDER).map(PathBuf::from)
 }
 
-fn numbers(folder: &Path) -> Handle<(String, u64)> {
-    CacheOptions::new().dir(folder).open_strict().unwrap().category("week_data").unwrap()
+/// One category at home in SQLite and one in files.
+fn numbers(folder: &Path) -> [Handle<(String, u64)>; 2] {
+    let cache = CacheOptions::new().dir(folder).open_strict().unwrap();
+    ["week_data", "chart_data"].map(|name| cache.category(name).unwrap())
 }
 
 const PROCESSES: usize = 4;
@@ -38,12 +40,14 @@ fn child_reads_and_writes() {
     let numbers = numbers(&folder);
     for round in 0..200 {
         let key = format!("k{}", (round * 7 + u64::from(std::process::id())) % KEYS);
-        if let Some(value) = numbers.get(&key) {
-            assert_eq!(value.0, key);
-        }
-        match round % 10 {
-            0 => numbers.remove(&key).unwrap(),
-            _ => numbers.insert(&key, (key.clone(), round)).unwrap(),
+        for numbers in &numbers {
+            if let Some(value) = numbers.get(&key) {
+                assert_eq!(value.0, key);
+            }
+            match round % 10 {
+                0 => numbers.remove(&key).unwrap(),
+                _ => numbers.insert(&key, (key.clone(), round)).unwrap(),
+            }
         }
     }
 }
@@ -56,21 +60,24 @@ fn processes_share_one_folder() {
     for child in &mut children {
         assert!(child.wait().unwrap().success());
     }
-    let numbers = numbers(folder.path());
-    let entries = numbers.entries().unwrap();
-    assert!(!entries.is_empty());
-    for entry in entries {
-        assert_eq!(numbers.get(&entry.key).unwrap().0, entry.key);
+    for numbers in numbers(folder.path()) {
+        let entries = numbers.entries().unwrap();
+        assert!(!entries.is_empty());
+        for entry in entries {
+            assert_eq!(numbers.get(&entry.key).unwrap().0, entry.key);
+        }
     }
 }
 
 #[test]
-fn commit_of_another_process_is_seen() {
+fn write_of_another_process_is_seen() {
     let folder = tempfile::tempdir().unwrap();
-    let here = numbers(folder.path());
-    assert_eq!(here.entries().unwrap().len(), 0);
+    let both = numbers(folder.path());
+    assert!(both.iter().all(|here| here.entries().unwrap().is_empty()));
     assert!(child("processes::child_reads_and_writes", folder.path()).wait().unwrap().success());
-    let entries = here.entries().unwrap();
-    assert!(!entries.is_empty());
-    assert!(here.get(&entries[0].key).is_some());
+    for here in both {
+        let entries = here.entries().unwrap();
+        assert!(!entries.is_empty());
+        assert!(here.get(&entries[0].key).is_some());
+    }
 }

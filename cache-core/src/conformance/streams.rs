@@ -166,6 +166,7 @@ fn later_commit_stays(bench: &Bench) {
         second.write_all(b"second ").unwrap();
     }
     bench.put(&category, "k", &bench.entry("put")).unwrap();
+    bench.tier.clear(&category).unwrap();
     second.commit(&bench.meta(), &Unguarded).unwrap();
     assert_eq!(bench.get(&category, "k"), Some("second ".repeat(1_000)));
     first.commit(&bench.meta(), &Unguarded).unwrap();

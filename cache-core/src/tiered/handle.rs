@@ -144,7 +144,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
             .collect();
         for ((key, parcel, ticket), outcome) in packed.iter().zip(self.space.home.tier.put_many(&puts)) {
             let outcome = self.space.home.stored(key, outcome);
-            let outcome = match self.stored(key, parcel, ticket, outcome) {
+            let outcome = match self.stored(key, parcel.front.as_ref(), ticket, outcome) {
                 Ok(()) if ticket.was_cleared() => {
                     self.space.write(&self.inner.tickets, key, |ticket| self.store(key, parcel, ticket))
                 }
@@ -281,13 +281,20 @@ impl<T: Send + Sync + 'static> Handle<T> {
     }
 
     pub(super) fn store(&self, key: &Key<'_>, parcel: &Parcel, ticket: &Ticket<'_>) -> Result<()> {
-        self.stored(key, parcel, ticket, self.space.home.put(key, &parcel.home, &ticket.at(Place::Home)))
+        let outcome = self.space.home.put(key, &parcel.home, &ticket.at(Place::Home));
+        self.stored(key, parcel.front.as_ref(), ticket, outcome)
     }
 
-    /// What is to be done once the home tier has answered.
-    fn stored(&self, key: &Key<'_>, parcel: &Parcel, ticket: &Ticket<'_>, outcome: Result<()>) -> Result<()> {
+    /// What is to be done once the home tier has answered: `front` is the copy to be kept there, if any.
+    pub(super) fn stored(
+        &self,
+        key: &Key<'_>,
+        front: Option<&Entry>,
+        ticket: &Ticket<'_>,
+        outcome: Result<()>,
+    ) -> Result<()> {
         match &outcome {
-            Ok(()) => self.store_front(key, parcel, ticket),
+            Ok(()) => self.store_front(key, front, ticket),
             // An earlier write stood back for this one, which failed: nothing is better than what was
             // there before both.
             Err(_) if ticket.has_superseded() => drop(self.space.remove(key, ticket)),
@@ -296,10 +303,10 @@ impl<T: Send + Sync + 'static> Handle<T> {
         outcome
     }
 
-    fn store_front(&self, key: &Key<'_>, parcel: &Parcel, ticket: &Ticket<'_>) {
+    fn store_front(&self, key: &Key<'_>, copy: Option<&Entry>, ticket: &Ticket<'_>) {
         let Some(front) = &self.space.front else { return };
         let guard = ticket.at(Place::Front);
-        let stored = parcel.front.as_ref().is_some_and(|copy| front.tier.put(key, copy, &guard).is_ok());
+        let stored = copy.is_some_and(|copy| front.tier.put(key, copy, &guard).is_ok());
         if stored {
             front.counters.count(Event::Set);
         } else {

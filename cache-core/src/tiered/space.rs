@@ -201,9 +201,9 @@ impl Seat {
     }
 
     #[inline]
-    pub(super) fn found(&self, key: &Key<'_>, outcome: Result<Option<Entry>>) -> Option<Entry> {
+    pub(super) fn found<T>(&self, key: &Key<'_>, outcome: Result<Option<T>>) -> Option<T> {
         self.heard(&outcome, key);
-        outcome.unwrap_or_default()
+        outcome.ok().flatten()
     }
 
     pub(super) fn put(&self, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<()> {
@@ -242,7 +242,7 @@ impl Seat {
     }
 
     #[cold]
-    pub(super) fn failed(&self, error: &Error, about: &dyn fmt::Display) {
+    pub(super) fn failed(&self, error: &dyn fmt::Display, about: &dyn fmt::Display) {
         self.counters.count(Event::Error);
         tracing::warn!(tier = self.tier.name(), entry = %about, %error, "the tier failed");
     }

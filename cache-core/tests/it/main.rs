@@ -9,7 +9,9 @@ mod failures;
 mod handles;
 mod races;
 mod single_flight;
+mod streams;
 mod support;
+mod typed;
 
 use std::sync::Arc;
 

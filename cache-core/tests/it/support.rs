@@ -1,13 +1,16 @@
 //! A home tier whose calls can be held up and made to fail.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+use std::{
+    io::{Read, Write},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
 };
 
 use cache_core::{
-    Category, Clock, Entry, EntryInfo, Error, ErrorKind, Guard, Key, Level, ManualClock, Observer, Result,
-    Route, Routes, Tier, TieredCache, Touch, Value,
+    Category, Clock, Entry, EntryInfo, EntryMeta, EntryReader, EntryWriter, Error, ErrorKind, Gathered,
+    Guard, Key, Level, ManualClock, Observer, Result, Route, Routes, Tier, TieredCache, Touch, Value,
 };
 
 use crate::map_tier::MapTier;
@@ -21,6 +24,8 @@ pub(crate) struct Home {
     pub(crate) touches: Mutex<Vec<Touch>>,
     pub(crate) observer: Mutex<Option<Arc<dyn Observer>>>,
     pub(crate) closed: AtomicBool,
+    /// Values that are read or written piece by piece break off.
+    pub(crate) tears: AtomicBool,
     /// The next put fails after it was told that it holds.
     pub(crate) fails_late: AtomicBool,
     hooks: Hooks,
@@ -60,6 +65,7 @@ impl Home {
             touches: Mutex::default(),
             observer: Mutex::default(),
             closed: AtomicBool::new(false),
+            tears: AtomicBool::new(false),
             fails_late: AtomicBool::new(false),
             hooks: Hooks::default(),
         })
@@ -85,7 +91,7 @@ impl Home {
         *self.hooks.maintain.lock().unwrap() = Some(Box::new(hook));
     }
 
-    fn check(&self) -> Result<()> {
+    fn works(&self) -> Result<()> {
         match self.fails.load(SeqCst) {
             true => Err(Error::new(ErrorKind::Storage("the disk is on fire".into()))),
             false => Ok(()),
@@ -98,8 +104,12 @@ impl Tier for Home {
         "home"
     }
 
+    fn check(&self, _: &Route) -> Result<()> {
+        self.works()
+    }
+
     fn get(&self, key: &Key<'_>) -> Result<Option<Entry>> {
-        self.check()?;
+        self.works()?;
         self.gets.fetch_add(1, SeqCst);
         let found = self.map.get(key);
         run(&self.hooks.get);
@@ -107,7 +117,7 @@ impl Tier for Home {
     }
 
     fn put(&self, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<()> {
-        self.check()?;
+        self.works()?;
         run(&self.hooks.put);
         if self.fails_late.swap(false, SeqCst) {
             guard.holds();
@@ -118,25 +128,45 @@ impl Tier for Home {
     }
 
     fn remove(&self, key: &Key<'_>, guard: &dyn Guard) -> Result<()> {
-        self.check()?;
+        self.works()?;
         run(&self.hooks.remove);
         self.map.remove(key, guard)
     }
 
+    fn reader(&self, key: &Key<'_>) -> Result<Option<EntryReader>> {
+        let Some(entry) = self.get(key)? else { return Ok(None) };
+        let bytes = entry.value.to_bytes()?;
+        let size = bytes.len() as u64;
+        let whole = std::io::Cursor::new(bytes);
+        let stream: Box<dyn Read + Send> = match self.tears.load(SeqCst) {
+            true => Box::new(whole.take(size / 2).chain(Torn)),
+            false => Box::new(whole),
+        };
+        let Entry { created_at, expires_at, fingerprint, .. } = entry;
+        Ok(Some(EntryReader { created_at, expires_at, fingerprint, size, stream }))
+    }
+
+    fn writer<'a>(&'a self, key: &Key<'a>) -> Result<Box<dyn EntryWriter + 'a>> {
+        match self.tears.load(SeqCst) {
+            true => Ok(Box::new(Torn)),
+            false => Ok(Box::new(Gathered::new(self, *key, u64::MAX))),
+        }
+    }
+
     fn scan(&self, category: &Arc<Category>, visit: &mut dyn FnMut(EntryInfo)) -> Result<()> {
-        self.check()?;
+        self.works()?;
         self.map.scan(category, visit)
     }
 
     fn clear(&self, category: &Arc<Category>) -> Result<()> {
-        self.check()?;
+        self.works()?;
         self.map.clear(category)?;
         run(&self.hooks.clear);
         Ok(())
     }
 
     fn touch(&self, _: &Arc<Category>, touches: &[Touch]) -> Result<()> {
-        self.check()?;
+        self.works()?;
         self.touches.lock().unwrap().extend_from_slice(touches);
         Ok(())
     }
@@ -147,16 +177,41 @@ impl Tier for Home {
 
     fn maintain(&self) -> Result<()> {
         run(&self.hooks.maintain);
-        self.check()
+        self.works()
     }
 
     fn flush(&self) -> Result<()> {
-        self.check()
+        self.works()
     }
 
     fn close(&self) -> Result<()> {
         self.closed.store(true, SeqCst);
         self.flush()
+    }
+}
+
+/// Where the rest of a value should be.
+struct Torn;
+
+impl Read for Torn {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(Error::new(ErrorKind::Corrupt("torn".into())).into())
+    }
+}
+
+impl Write for Torn {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(Error::new(ErrorKind::Storage("torn".into())).into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl EntryWriter for Torn {
+    fn commit(self: Box<Self>, _: &EntryMeta, _: &dyn Guard) -> Result<()> {
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use cache_core::{
-    Bytes, Category, Cause, Clock, Departure, Entry, Key, Observer, Route, Tier, Unguarded, Usage,
+    Bytes, Category, Cause, Clock, Departure, Entry, ErrorKind, Key, Observer, Route, Tier, Unguarded, Usage,
     conformance,
 };
 use cache_memory::{ManualClock, MemoryTier};
@@ -194,4 +194,17 @@ fn entry_seen_to_expire_by_a_peek_stays_away_when_the_clock_goes_back() {
     assert!(bench.tier.peek(&key).unwrap().is_none());
     bench.clock.set_wall(start);
     assert!(bench.tier.peek(&key).unwrap().is_none());
+}
+
+#[test]
+fn value_that_cannot_fit_is_refused_while_it_is_written() {
+    let small = Category::new(0, "small", Route::memory().budget(1_000)).unwrap();
+    let large = Category::new(1, "large", Route::memory()).unwrap();
+    let tier = MemoryTier::builder().max_bytes(2_000).build().unwrap();
+    for (category, limit) in [(small, 1_000), (large, 2_000)] {
+        let mut writer = tier.writer(&Key::new(&category, "k").unwrap()).unwrap();
+        let written = std::io::copy(&mut std::io::repeat(7), &mut writer).unwrap_err();
+        let error = written.get_ref().unwrap().downcast_ref::<cache_core::Error>().unwrap();
+        assert!(matches!(*error.kind(), ErrorKind::TooLarge { limit: l, .. } if l == limit), "{error}");
+    }
 }

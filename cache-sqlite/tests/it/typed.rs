@@ -1,6 +1,6 @@
 //! Typed use, without a cache of tiers.
 
-use std::sync::Arc;
+use std::{io::Write, sync::Arc};
 
 use cache_core::{Bytes, Compression, ErrorKind, Level, Route, Tier, TieredCache, hours};
 use serde::{Deserialize, Serialize};
@@ -115,6 +115,22 @@ fn bytes_are_stored_as_they_are() {
     let newer = cache.bytes_with("blobs", Route::sqlite().version(2)).unwrap();
     assert!(!newer.contains("k").unwrap());
     assert_eq!(cache.typed::<Week>("blobs").unwrap().get("k").unwrap(), None);
+}
+
+#[test]
+fn value_that_cannot_fit_is_refused_while_it_is_written() {
+    let bench = Bench::new();
+    let cache = bench.open();
+    let blobs = cache.bytes("blobs").unwrap();
+    let mut writer = blobs.writer("k").unwrap();
+    writer.write_all(b"k").unwrap();
+    // Of zeros, which take no room as long as nobody looks at them.
+    let error = writer.write_all(&vec![0; 512 << 20]).unwrap_err();
+    let ours = error.get_ref().unwrap().downcast_ref::<cache_sqlite::Error>().unwrap();
+    assert_eq!(ours.kind(), &ErrorKind::TooLarge { size: (512 << 20) + 1, limit: 512 << 20 });
+    writer.write_all(b"more").unwrap();
+    assert_eq!(writer.commit().unwrap_err().kind(), ours.kind(), "what is not whole is not stored");
+    assert!(!blobs.contains("k").unwrap());
 }
 
 #[test]

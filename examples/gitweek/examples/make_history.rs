@@ -5,8 +5,9 @@
 //! cargo run -p gitweek --example make_history -- 20000 src/*.rs | git -C large fast-import
 //! ```
 //!
-//! The commits edit the text of the given files, lines of which move from one to the other. The same arguments make
-//! the same history.
+//! The commits edit the text of the given files, lines of which move from one to the other, one to four files each,
+//! some files far more often than others. People work from Monday to Friday, and more in some seasons than in
+//! others. The same arguments make the same history.
 
 use std::{
     env, fs,
@@ -16,8 +17,9 @@ use std::{
 /// How many files of the history there are at most, and how many lines each begins with.
 const FILES: usize = 120;
 const LINES: usize = 150;
-/// 2021-01-01.
-const START: u64 = 1_609_459_200;
+/// 2018-01-01, a Monday.
+const START: u64 = 1_514_764_800;
+const DAY: u64 = 86_400;
 
 fn main() -> io::Result<()> {
     let mut args = env::args().skip(1);
@@ -32,7 +34,7 @@ fn main() -> io::Result<()> {
         return Err(io::Error::other("name some text files: make_history COMMITS FILE..."));
     }
     texts.iter_mut().for_each(|text| text.truncate(LINES));
-    History { out: BufWriter::new(stdout().lock()), random: Random(1), texts, lines, time: START }
+    History { out: BufWriter::new(stdout().lock()), random: Random(1), texts, lines, worked: 0 }
         .write(commits)
 }
 
@@ -41,7 +43,8 @@ struct History<W> {
     random: Random,
     texts: Vec<Vec<String>>,
     lines: Vec<String>,
-    time: u64,
+    /// Seconds, with days as long as any and nothing but working days.
+    worked: u64,
 }
 
 impl<W: Write> History<W> {
@@ -69,16 +72,26 @@ impl<W: Write> History<W> {
         let author = self.random.below(40).min(self.random.below(40));
         let subject = self.lines[self.random.below(self.lines.len())].trim().to_owned();
         let message = format!("Change {mark}: {subject}\n");
-        // Three and a half hours on average, so that there are some fifty commits a week.
-        self.time += self.random.below(7 * 3600) as u64;
-        let who = format!("Author {author:02} <author{author}@example.org> {} +0100", self.time);
+        // Two and a half hours on average, so that there are some fifty commits a week.
+        let hours = match mark / 700 % 4 {
+            0 => 3,
+            1 => 4,
+            2 => 6,
+            _ => 7,
+        };
+        self.worked += self.random.below(hours * 3600) as u64;
+        let (days, second) = (self.worked / DAY, self.worked % DAY);
+        // Twelve hours from 7 o'clock on, and days off after five.
+        let time = START + (days / 5 * 7 + days % 5) * DAY + 7 * 3600 + second / 2;
+        let who = format!("Author {author:02} <author{author}@example.org> {time} +0100");
         writeln!(self.out, "commit refs/heads/{branch}\nmark :{mark}\nauthor {who}\ncommitter {who}")?;
         writeln!(self.out, "data {}\n{message}", message.len())
     }
 
     /// Replaces a few lines of a file.
     fn edit(&mut self) -> io::Result<()> {
-        let file = self.random.below(self.texts.len());
+        let files = self.texts.len();
+        let file = self.random.below(files).min(self.random.below(files));
         let (start, count) = (self.random.below(self.lines.len()), self.random.below(12));
         let new: Vec<_> = self.lines.iter().skip(start).take(count).cloned().collect();
         let text = &mut self.texts[file];

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
 use serde::{Deserialize, Serialize};
 
-use crate::week::Week;
+use crate::{target::Target, week::Week};
 
 /// A weekly activity report of a git repository.
 ///
@@ -33,10 +33,42 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 
+    /// Also analyse the whole history: its trend, busiest hours, top authors, most changed files
+    ///
+    /// In JSON this is `analysis`, which is null without it.
+    #[arg(long)]
+    pub(crate) analysis: bool,
+
+    /// Also write a bar chart of the weeks as SVG; `-` is standard output, instead of the report
+    ///
+    /// A history of more than 120 weeks is shown in months, quarters or years.
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) chart: Option<Target>,
+
+    /// Also write all commits of the history as CSV; `-` is standard output, instead of the report
+    ///
+    /// One line per commit, oldest first, in the form of RFC 4180. Cells hold what was committed: have a
+    /// spreadsheet import them as text if you do not trust the authors, since it may take `=...` for a formula.
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) export: Option<Target>,
+
+    /// Also say what each tier and category of the cache did and holds
+    ///
+    /// In JSON this is always there.
+    #[arg(long)]
+    pub(crate) cache_stats: bool,
+
     /// Where to keep indexes and caches, one sub-folder per repository
     /// [default: the platform's cache folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
+
+    /// The cache as this TOML file says, for all repositories that it is given for
+    ///
+    /// Relative paths in it, and those that it leaves out, begin at its folder. Repositories do not get into
+    /// each other's way, since all keys begin with the hash of HEAD. The index stays in --cache-dir.
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) config: Option<PathBuf>,
 
     /// Compute the report anew from the index of commits, past the cache
     ///
@@ -44,6 +76,18 @@ pub(crate) struct Args {
     /// history would have to be read.
     #[arg(long)]
     pub(crate) no_cache: bool,
+}
+
+impl Args {
+    /// The command line of this process. One that makes no sense ends it.
+    pub(crate) fn read() -> Self {
+        let args = Self::parse();
+        if args.chart == Some(Target::Stdout) && args.export == Some(Target::Stdout) {
+            let said = "--chart and --export cannot both go to standard output";
+            Self::command().error(ErrorKind::ArgumentConflict, said).exit();
+        }
+        args
+    }
 }
 
 /// How the report is printed.

@@ -1,9 +1,9 @@
 //! The one way to data: from the cache, or else from the index, or else from git.
 //!
 //! ```text
-//! weeks ─────────────┐ (week_data)
-//! stats ──> tasks ───┤ (aggregated_stats, task_lists)
-//!                    └──> index ──> git log
+//! weeks, stats ──> tasks     (week_data, aggregated_stats, task_lists)
+//! analysis, series, export   (analytics_results, chart_data, export_data)
+//!     └──> index ──> git log
 //! ```
 //!
 //! Every key in the cache begins with the name of the history that the value was derived from, which holds the
@@ -12,18 +12,23 @@
 
 use std::{
     cell::{Cell, RefCell},
+    fmt::Display,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use warmstart::{Cache, Handle};
+use warmstart::{Bytes, Cache, Handle};
 
 use crate::{
     activity::{TaskList, WeekCount, WeekList, WeekStats},
+    analysis::{Analysis, Analyst},
     error::{Error, Result},
+    export::Csv,
     index::Index,
     repository::Repository,
+    series::Series,
+    target::digest,
     week::Week,
 };
 
@@ -33,6 +38,9 @@ pub(crate) struct DataService {
     weeks: Handle<WeekList>,
     tasks: Handle<TaskList>,
     stats: Handle<WeekStats>,
+    analyses: Handle<Analysis>,
+    series: Handle<Series>,
+    exports: Handle<Bytes>,
     index_path: Option<PathBuf>,
     /// Opened by the first question that the cache cannot answer.
     index: RefCell<Option<Index>>,
@@ -47,6 +55,9 @@ impl DataService {
             weeks: cache.category("week_data")?,
             tasks: cache.category("task_lists")?,
             stats: cache.category("aggregated_stats")?,
+            analyses: cache.category("analytics_results")?,
+            series: cache.category("chart_data")?,
+            exports: cache.bytes("export_data")?,
             index_path,
             index: RefCell::new(None),
             index_time: Cell::new(None),
@@ -60,22 +71,13 @@ impl DataService {
 
     /// All weeks that have commits.
     pub(crate) fn weeks(&self) -> Result<Arc<WeekList>> {
-        let list = self.weeks.get_or_load_typed(&self.repository.history(), || {
-            let weeks = self.ask_index(Index::weeks)?;
-            Ok(WeekList {
-                weeks: weeks.into_iter().map(|(week, commits)| WeekCount { week, commits }).collect(),
-            })
-        })?;
-        Ok(list)
+        Ok(self.weeks.get_or_load_typed(&self.repository.history(), || self.count_weeks(""))?)
     }
 
     /// The commits of a week by the authors whose name contains `author`; all with `""`.
     pub(crate) fn tasks(&self, week: Week, author: &str) -> Result<Arc<TaskList>> {
-        let list = self.tasks.get_or_load_typed(&self.key(week, author), || {
-            let commits = self.ask_index(|index| index.commits(week))?;
-            Ok(TaskList::of(commits, author))
-        })?;
-        Ok(list)
+        let load = || Ok::<_, Error>(TaskList::of(self.ask_index(|index| index.commits(week, author))?));
+        Ok(self.tasks.get_or_load_typed(&self.key(week, author), load)?)
     }
 
     /// The numbers of the commits that [`tasks`](Self::tasks) lists.
@@ -84,13 +86,65 @@ impl DataService {
         Ok(self.stats.get_or_load_typed(&self.key(week, author), load)?)
     }
 
+    /// The analysis of the whole history, as far as it is by `author`.
+    pub(crate) fn analysis(&self, author: &str) -> Result<Arc<Analysis>> {
+        let load = || {
+            self.ask_index(|index| {
+                let mut analyst = Analyst::default();
+                index.for_each_commit(author, |commit| analyst.add(commit))?;
+                Ok(analyst.finish(index.files_most_changed(author, Analysis::FILES)?))
+            })
+        };
+        Ok(self.analyses.get_or_load_typed(&self.key("all", author), load)?)
+    }
+
+    /// The bars of the chart: the whole history by `author`, and where `week` is in it.
+    pub(crate) fn series(&self, week: Week, author: &str) -> Result<Arc<Series>> {
+        let load = || {
+            Ok(match author {
+                "" => Series::of(&*self.weeks()?, week),
+                _ => Series::of(&self.count_weeks(author)?, week),
+            })
+        };
+        Ok(self.series.get_or_load_typed(&self.key(week, author), load)?)
+    }
+
+    /// All commits of the history by `author`, oldest first, as CSV.
+    pub(crate) fn export(&self, author: &str) -> Result<Arc<Bytes>> {
+        let load = || {
+            let csv = self.ask_index(|index| {
+                let mut csv = Csv::new();
+                index.for_each_commit(author, |commit| csv.add(&commit))?;
+                Ok(csv.into_bytes())
+            })?;
+            let digest = Bytes::copy_from_slice(&digest(&csv).to_le_bytes());
+            // Without it, the next run writes once more what is there already.
+            let _ = self.exports.insert(&self.key("digest", author), digest);
+            Ok::<_, Error>(Bytes::from(csv))
+        };
+        Ok(self.exports.get_or_load_typed(&self.key("csv", author), load)?)
+    }
+
+    /// Whether a content is known to be what [`export`](Self::export) returns, by its [`digest`].
+    pub(crate) fn is_export(&self, content: u128, author: &str) -> bool {
+        let known = self.exports.get(&self.key("digest", author));
+        known.is_some_and(|known| known[..] == content.to_le_bytes())
+    }
+
     /// How long the index took, if it was needed.
     pub(crate) fn index_time(&self) -> Option<Duration> {
         self.index_time.get()
     }
 
-    fn key(&self, week: Week, author: &str) -> String {
-        format!("{}/{week}/{}", self.repository.history(), author.to_lowercase())
+    fn count_weeks(&self, author: &str) -> Result<WeekList> {
+        let weeks = self.ask_index(|index| index.weeks(author))?;
+        let count = |(week, commits)| WeekCount { week, commits };
+        Ok(WeekList { weeks: weeks.into_iter().map(count).collect() })
+    }
+
+    /// `part` has no slash in it, so that no author's name makes one key look like another.
+    fn key(&self, part: impl Display, author: &str) -> String {
+        format!("{}/{part}/{}", self.repository.history(), author.to_lowercase())
     }
 
     /// Asks the index. If it turns out to be damaged only now, it is made anew and asked again.

@@ -26,12 +26,16 @@ pub(crate) enum Error {
     UnknownWeek { week: Week, nearest: Vec<Week> },
     /// The index of commits failed.
     Index(rusqlite::Error),
+    /// The configuration of the cache makes no sense.
+    Config(warmstart::ConfigError),
     /// The cache could not be set up.
     Cache(warmstart::Error),
     /// What should go into the cache could not be computed.
     Load(warmstart::LoadError<Self>),
     /// The report could not be written.
     Output(io::Error),
+    /// A file that was asked for could not be written.
+    File { path: PathBuf, error: io::Error },
 }
 
 impl Error {
@@ -59,6 +63,7 @@ impl fmt::Display for Error {
                 write!(f, "no commits in {week}; the nearest weeks with commits: {}", nearest.join(", "))
             }
             Self::Index(error) => write!(f, "the index of commits failed: {error}"),
+            Self::Config(error) => error.fmt(f),
             Self::Cache(error) => write!(f, "the cache failed: {error}"),
             // The reason itself; that somebody wanted to cache it does not help.
             Self::Load(error) => match error.failure() {
@@ -66,6 +71,7 @@ impl fmt::Display for Error {
                 None => error.fmt(f),
             },
             Self::Output(error) => write!(f, "the report could not be written: {error}"),
+            Self::File { path, error } => write!(f, "{} could not be written: {error}", path.display()),
         }
     }
 }
@@ -73,8 +79,9 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::GitMissing(error) | Self::Output(error) => Some(error),
+            Self::GitMissing(error) | Self::Output(error) | Self::File { error, .. } => Some(error),
             Self::Index(error) => Some(error),
+            Self::Config(error) => Some(error),
             Self::Cache(error) => Some(error),
             Self::Load(error) => Some(error),
             _ => None,
@@ -88,9 +95,21 @@ impl From<warmstart::Error> for Error {
     }
 }
 
+impl From<warmstart::ConfigError> for Error {
+    fn from(error: warmstart::ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
 impl From<warmstart::LoadError<Self>> for Error {
     fn from(error: warmstart::LoadError<Self>) -> Self {
         Self::Load(error)
+    }
+}
+
+impl From<fmt::Error> for Error {
+    fn from(error: fmt::Error) -> Self {
+        Self::Output(io::Error::other(error))
     }
 }
 

@@ -23,18 +23,27 @@ pub(crate) struct Commit {
     pub(crate) deletions: u64,
 }
 
-impl Commit {
-    /// Adds one file: `added TAB deleted TAB path`, with `-` for the lines of a binary file.
-    fn add_file(&mut self, line: &[u8]) -> Result<()> {
-        let mut columns = line.splitn(3, |&byte| byte == b'\t');
-        self.insertions += lines(columns.next(), line)?;
-        self.deletions += lines(columns.next(), line)?;
-        self.files += 1;
-        Ok(())
+/// What a commit did to one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Any bytes but NUL.
+    pub(crate) path: Vec<u8>,
+    /// Lines; none in a binary file.
+    pub(crate) insertions: u64,
+    pub(crate) deletions: u64,
+}
+
+impl Change {
+    /// Reads `added TAB deleted TAB path`, with `-` for the lines of a binary file.
+    fn read(item: &[u8]) -> Result<Self> {
+        let mut columns = item.splitn(3, |&byte| byte == b'\t');
+        let (insertions, deletions) = (lines(columns.next(), item)?, lines(columns.next(), item)?);
+        let path = columns.next().ok_or_else(|| unexpected("no path", item))?.to_owned();
+        Ok(Self { path, insertions, deletions })
     }
 }
 
-/// The commits of a stream, one by one. The stream as a whole is never in memory.
+/// The commits of a stream with their changes, one by one. The stream as a whole is never in memory.
 ///
 /// [`Repository::log`](crate::repository::Repository::log) makes git end every item with a NUL, the only byte that
 /// occurs neither in a path nor in a name nor in a subject:
@@ -49,8 +58,8 @@ impl Commit {
 pub(crate) struct Commits<R> {
     stream: R,
     item: Vec<u8>,
-    /// The commit whose files are being read.
-    current: Option<Commit>,
+    /// The commit whose changes are being read.
+    current: Option<(Commit, Vec<Change>)>,
 }
 
 impl<R: BufRead> Commits<R> {
@@ -59,16 +68,20 @@ impl<R: BufRead> Commits<R> {
     }
 
     /// The next commit, or `None` after the last.
-    fn read(&mut self) -> Result<Option<Commit>> {
+    fn read(&mut self) -> Result<Option<(Commit, Vec<Change>)>> {
         while self.read_item()? {
             let item = self.item.strip_prefix(b"\n").unwrap_or(&self.item);
             if item.contains(&b'\t') {
-                let Some(commit) = &mut self.current else {
+                let Some((commit, changes)) = &mut self.current else {
                     return Err(unexpected("files before a commit", item));
                 };
-                commit.add_file(item)?;
+                let change = Change::read(item)?;
+                commit.files += 1;
+                commit.insertions += change.insertions;
+                commit.deletions += change.deletions;
+                changes.push(change);
             } else {
-                let next = self.read_head()?;
+                let next = (self.read_head()?, Vec::new());
                 if let Some(commit) = self.current.replace(next) {
                     return Ok(Some(commit));
                 }
@@ -108,7 +121,7 @@ impl<R: BufRead> Commits<R> {
 }
 
 impl<R: BufRead> Iterator for Commits<R> {
-    type Item = Result<Commit>;
+    type Item = Result<(Commit, Vec<Change>)>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.read().transpose()
@@ -146,7 +159,7 @@ mod tests {
     const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
     fn read(text: &str) -> Result<Vec<Commit>> {
-        Commits::new(text.as_bytes()).collect()
+        Commits::new(text.as_bytes()).map(|item| item.map(|(commit, _)| commit)).collect()
     }
 
     #[test]
@@ -157,6 +170,15 @@ mod tests {
         assert_eq!((commits[0].files, commits[0].insertions, commits[0].deletions), (2, 3, 1));
         assert_eq!((commits[1].oid.as_str(), commits[1].time, commits[1].files), (B, 6, 0));
         assert_eq!((commits[1].author.as_slice(), commits[1].subject.as_str()), (&b"\x1f"[..], ""));
+    }
+
+    #[test]
+    fn change_has_its_path_as_git_knows_it() {
+        let text = format!("{A}\05\0Ada\0one\0\n3\t1\ta\tb\n\0-\t-\tlogo.png\0");
+        let (_, changes) = Commits::new(text.as_bytes()).next().unwrap().unwrap();
+        let change =
+            |path: &[u8], insertions, deletions| Change { path: path.to_owned(), insertions, deletions };
+        assert_eq!(changes, [change(b"a\tb\n", 3, 1), change(b"logo.png", 0, 0)]);
     }
 
     #[test]
@@ -174,6 +196,7 @@ mod tests {
             &format!("{A}\05\0Ada\0"),
             "1\t2\tfile\0",
             &format!("{A}\05\0Ada\0one\0\nx\t2\tf\0"),
+            &format!("{A}\05\0Ada\0one\0\n1\t2\0"),
             "\0",
         ] {
             assert!(matches!(read(text), Err(Error::GitOutput(_))), "{text}");

@@ -3,6 +3,9 @@
 //! This is application data, not a cache: it is not derived again piece by piece but kept up to date. A commit
 //! never changes, so that a new HEAD costs only the commits that came and those that went.
 
+mod paths;
+mod questions;
+
 use std::{path::Path, thread::sleep, time::Duration};
 
 use rusqlite::{
@@ -12,9 +15,10 @@ use rusqlite::{
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
+use self::paths::Paths;
 use crate::{
     error::{Error, Result},
-    history::{Commit, Commits},
+    history::{Change, Commit, Commits},
     progress::Progress,
     repository::Repository,
     terminal::note,
@@ -30,11 +34,14 @@ pub(crate) struct Index {
 }
 
 /// Raised with every change of the tables, or of what git is asked for. Another version is built anew.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
+/// `changes` has no index of its own: it is read as a whole, and each index would slow down the first reading.
 const TABLES: &str = "
     DROP TABLE IF EXISTS state;
     DROP TABLE IF EXISTS commits;
+    DROP TABLE IF EXISTS paths;
+    DROP TABLE IF EXISTS changes;
     CREATE TABLE state (head TEXT NOT NULL, view TEXT NOT NULL);
     CREATE TABLE commits (
         id INTEGER PRIMARY KEY,
@@ -47,7 +54,14 @@ const TABLES: &str = "
         insertions INTEGER NOT NULL,
         deletions INTEGER NOT NULL
     );
-    CREATE INDEX commits_of_week ON commits (week);";
+    CREATE INDEX commits_in_time ON commits (week, time);
+    CREATE TABLE paths (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
+    CREATE TABLE changes (
+        commit_id INTEGER NOT NULL,
+        path_id INTEGER NOT NULL,
+        insertions INTEGER NOT NULL,
+        deletions INTEGER NOT NULL
+    );";
 
 impl Index {
     /// Opens the index at `path`, or one in memory, and brings it to where the repository is.
@@ -78,36 +92,10 @@ impl Index {
         }
     }
 
-    /// How many commits each week has, earliest week first.
-    pub(crate) fn weeks(&self) -> Result<Vec<(Week, u64)>> {
-        let mut query = self.db.prepare("SELECT week, count(*) FROM commits GROUP BY week ORDER BY week")?;
-        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// The commits of a week, newest first.
-    pub(crate) fn commits(&self, week: Week) -> Result<Vec<Commit>> {
-        let mut query = self.db.prepare(
-            "SELECT oid, time, author, subject, files, insertions, deletions
-             FROM commits WHERE week = ? ORDER BY time DESC, id DESC",
-        )?;
-        let rows = query.query_map([week], |row| {
-            Ok(Commit {
-                oid: row.get(0)?,
-                time: row.get(1)?,
-                author: row.get(2)?,
-                subject: row.get(3)?,
-                files: row.get(4)?,
-                insertions: row.get(5)?,
-                deletions: row.get(6)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
     fn at(mut db: Connection, repository: &Repository) -> Result<Self> {
         db.busy_handler(Some(wait_for_other))?;
         db.pragma_update(None, "synchronous", "NORMAL")?;
+        questions::define_named_like(&db)?;
         let index = Self { db };
         let view = format!("{:016x}{}", repository.diff_settings()?, repository.view());
         loop {
@@ -165,13 +153,22 @@ impl Index {
         self.db
             .execute_batch("CREATE TEMP TABLE IF NOT EXISTS gone (oid TEXT PRIMARY KEY); DELETE FROM gone")?;
         let mut insert = self.db.prepare("INSERT INTO gone (oid) VALUES (?)")?;
-        match repository.gone(&known)?.for_each_line(|oid| Ok(insert.execute([oid]).map(|_| ())?)) {
+        let mut gone = 0;
+        let note_gone = |oid: &str| {
+            gone += insert.execute([oid])?;
+            Ok(())
+        };
+        match repository.gone(&known)?.for_each_line(note_gone) {
+            Ok(()) if gone == 0 => return Ok(Some(known)),
             Ok(()) => {}
             // After a rewrite, git throws the old commits away some day.
             Err(Error::Git { .. }) => return Ok(None),
             Err(error) => return Err(error),
         }
-        self.db.execute("DELETE FROM commits WHERE oid IN (SELECT oid FROM gone)", [])?;
+        self.db.execute_batch(
+            "DELETE FROM changes WHERE commit_id IN (SELECT id FROM commits JOIN gone USING (oid));
+             DELETE FROM commits WHERE oid IN (SELECT oid FROM gone)",
+        )?;
         Ok(Some(known))
     }
 
@@ -181,11 +178,17 @@ impl Index {
             "INSERT INTO commits (oid, week, time, author, subject, files, insertions, deletions)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )?;
+        let mut insert_change = self.db.prepare("INSERT INTO changes VALUES (?, ?, ?, ?)")?;
+        let mut paths = Paths::of(&self.db)?;
         let mut log = repository.log(known)?;
         let read = Commits::new(&mut log.stream).try_for_each(|commit| {
-            let Commit { oid, time, author, subject, files, insertions, deletions } = commit?;
+            let (Commit { oid, time, author, subject, files, insertions, deletions }, changes) = commit?;
             let week = Week::at(time);
-            insert.execute(params![oid, week, time, author, subject, files, insertions, deletions])?;
+            let id =
+                insert.insert(params![oid, week, time, author, subject, files, insertions, deletions])?;
+            for Change { path, insertions, deletions } in changes {
+                insert_change.execute(params![id, paths.id(path)?, insertions, deletions])?;
+            }
             progress.advance();
             Ok(())
         });

@@ -1,11 +1,11 @@
 //! The report as one JSON object.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
-use warmstart::Stats;
+use warmstart::{Stats, stats::TierStats};
 
-use crate::{activity::AuthorCount, report::Report, session::Timings};
+use crate::{activity::AuthorCount, analysis::Analysis, report::Report, session::Timings};
 
 #[derive(Serialize)]
 struct Object<'a> {
@@ -20,8 +20,10 @@ struct Object<'a> {
     deletions: u64,
     top_authors: &'a [AuthorCount],
     weeks: Vec<WeekEntry>,
+    /// Null if nobody asked for it.
+    analysis: Option<&'a Analysis>,
     timings: Milliseconds,
-    cache: CacheStats,
+    cache: CacheStats<'a>,
 }
 
 #[derive(Serialize)]
@@ -40,15 +42,16 @@ struct Milliseconds {
     index_ms: Option<f64>,
 }
 
+/// The tiers that the cache has, by name, and within each category those that serve it.
 #[derive(Serialize)]
-struct CacheStats {
-    memory: Tier,
-    sqlite: Tier,
-    degraded: Option<String>,
+struct CacheStats<'a> {
+    #[serde(flatten)]
+    tiers: BTreeMap<&'a str, Tier>,
+    categories: BTreeMap<&'a str, BTreeMap<&'a str, Tier>>,
+    degraded: Option<&'a str>,
 }
 
-/// All zero for a tier that the cache does not have.
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 struct Tier {
     hits: u64,
     misses: u64,
@@ -80,6 +83,7 @@ pub(crate) fn render(report: &Report, timings: Timings, cache: &Stats) -> String
             .iter()
             .map(|entry| WeekEntry { week: entry.week.to_string(), commits: entry.commits })
             .collect(),
+        analysis: report.analysis.as_deref(),
         timings: Milliseconds {
             git_ms: ms(timings.git),
             cache_ms: ms(timings.cache),
@@ -88,9 +92,13 @@ pub(crate) fn render(report: &Report, timings: Timings, cache: &Stats) -> String
             total_ms: ms(timings.total),
         },
         cache: CacheStats {
-            memory: tier(cache, "memory"),
-            sqlite: tier(cache, "sqlite"),
-            degraded: cache.degraded.clone(),
+            tiers: tiers(&cache.tiers),
+            categories: cache
+                .categories
+                .iter()
+                .map(|category| (category.name.as_str(), tiers(&category.tiers)))
+                .collect(),
+            degraded: cache.degraded.as_deref(),
         },
     };
     // Only maps with keys that are no text cannot be written as JSON, and there is none.
@@ -98,9 +106,8 @@ pub(crate) fn render(report: &Report, timings: Timings, cache: &Stats) -> String
     harmless(&text) + "\n"
 }
 
-fn tier(cache: &Stats, name: &str) -> Tier {
-    let Some(tier) = cache.tiers.iter().find(|tier| tier.name == name) else { return Tier::default() };
-    Tier {
+fn tiers(tiers: &[TierStats]) -> BTreeMap<&str, Tier> {
+    let entry = |tier: &TierStats| Tier {
         hits: tier.reads.hits,
         misses: tier.reads.misses,
         sets: tier.sets,
@@ -109,7 +116,8 @@ fn tier(cache: &Stats, name: &str) -> Tier {
         errors: tier.errors,
         entries: tier.usage.entries,
         bytes: tier.usage.bytes,
-    }
+    };
+    tiers.iter().map(|tier| (tier.name, entry(tier))).collect()
 }
 
 /// To the microsecond; more would be noise.

@@ -1,7 +1,9 @@
 //! A weekly activity report of any git repository.
 //!
 //! ```text
-//! gitweek [--repo PATH] [--week 2026-W47] [--author TEXT] [--format table|json] [--cache-dir DIR] [--no-cache]
+//! gitweek [--repo PATH] [--week 2026-W47] [--author TEXT] [--format table|json]
+//!         [--analysis] [--chart FILE.svg] [--export FILE.csv]
+//!         [--cache-dir DIR] [--config FILE.toml] [--no-cache] [--cache-stats]
 //! ```
 //!
 //! An example of a program that starts warm: it has expensive data (`git log --numstat` over a whole history
@@ -12,7 +14,9 @@
 //! - [`index`]: the commits as application data, extended as the history grows. The cache is derived from it and
 //!   may be thrown away at any time.
 //! - [`repository`], [`git`] and [`history`]: what git is asked, its process, and the stream that it prints.
-//! - [`table`] and [`json`]: the report, for people and for programs.
+//! - [`analysis`], [`series`] and [`export`]: what is derived from the whole history, and so worth to be kept.
+//! - [`table`] and [`json`]: the report, for people and for programs. [`svg`] draws the chart.
+//! - [`target`]: files that are replaced as a whole or not at all.
 //!
 //! A run that finds its answers in the cache starts one git process, which tells what HEAD is, and does not open
 //! the index.
@@ -25,9 +29,11 @@
 //! Exit status: 0 for a report, 1 for an error, 2 for a command line that makes no sense.
 
 mod activity;
+mod analysis;
 mod args;
 mod data_service;
 mod error;
+mod export;
 mod git;
 mod history;
 mod index;
@@ -36,29 +42,29 @@ mod place;
 mod progress;
 mod report;
 mod repository;
+mod series;
 mod session;
 mod sparkline;
+mod svg;
 mod table;
+mod target;
 mod terminal;
 mod week;
 
-use std::{
-    io::{Write, stdout},
-    process::ExitCode,
-    time::Instant,
-};
+use std::{process::ExitCode, time::Instant};
 
-use clap::Parser;
+use warmstart::Bytes;
 
 use crate::{
     args::{Args, Format},
-    error::{Error, Result},
+    error::Result,
     session::Session,
+    target::Target,
 };
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    match run(&Args::parse(), started) {
+    match run(Args::read(), started) {
         Err(error) if !error.is_broken_pipe() => {
             terminal::say(error);
             ExitCode::FAILURE
@@ -67,15 +73,31 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args, started: Instant) -> Result<()> {
-    let session = Session::start(args, started)?;
+fn run(args: Args, started: Instant) -> Result<()> {
+    let session = Session::start(&args, started)?;
     let report = session.report()?;
-    let text = match session.preferences().format {
-        Format::Table => table::render(&report, &*session.tasks()?)
-            .map_err(|error| Error::Output(std::io::Error::other(error)))?,
-        Format::Json => json::render(&report, session.timings(), &session.cache_stats()),
-    };
+    let mut outputs: Vec<(Target, Bytes)> = Vec::new();
+    if let Some(target) = args.chart {
+        outputs.push((target, svg::render(&report, &*session.series()?)?.into()));
+    }
+    if let Some(target) = args.export
+        && let Some(csv) = session.export(&target)?
+    {
+        outputs.push((target, csv));
+    }
+    if outputs.iter().all(|(target, _)| *target != Target::Stdout) {
+        let text = match session.preferences().format {
+            Format::Table if session.view().cache_stats => {
+                table::render(&report, &*session.tasks()?)? + &table::cache::render(&session.cache_stats())?
+            }
+            Format::Table => table::render(&report, &*session.tasks()?)?,
+            Format::Json => json::render(&report, session.timings(), &session.cache_stats()),
+        };
+        outputs.push((Target::Stdout, text.into()));
+    }
     // Before somebody takes their time to read: an open index makes others wait.
     session.close();
-    stdout().lock().write_all(text.as_bytes()).map_err(Error::Output)
+    // Files first: whoever reads to the end then finds them.
+    outputs.sort_by_key(|(target, _)| *target == Target::Stdout);
+    outputs.iter().try_for_each(|(target, content)| target.write(content))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     activity::{WeekList, WeekStats},
+    analysis::Analysis,
     week::Week,
 };
 
@@ -24,4 +25,6 @@ pub(crate) struct Report {
     pub(crate) stats: Arc<WeekStats>,
     /// All weeks, of all authors.
     pub(crate) weeks: Arc<WeekList>,
+    /// Of the whole history by these authors, if somebody asked.
+    pub(crate) analysis: Option<Arc<Analysis>>,
 }

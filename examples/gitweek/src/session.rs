@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use warmstart::{Cache, Handle, Stats};
+use warmstart::{Bytes, Cache, Config, Handle, Stats};
 
 use crate::{
     activity::TaskList,
@@ -16,6 +16,8 @@ use crate::{
     place,
     report::Report,
     repository::Repository,
+    series::Series,
+    target::Target,
     terminal::note,
     week::Week,
 };
@@ -27,6 +29,7 @@ pub(crate) struct Session {
     data: DataService,
     selected_week: Handle<Week>,
     preferences: Handle<Preferences>,
+    view: Handle<View>,
     started: Instant,
     /// When git had answered, and when the cache was open.
     git: Duration,
@@ -39,6 +42,13 @@ pub(crate) struct Preferences {
     pub(crate) format: Format,
     /// Part of an author's name; empty for all.
     pub(crate) author: String,
+}
+
+/// Which parts of the report are shown, beside the week itself.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct View {
+    pub(crate) analysis: bool,
+    pub(crate) cache_stats: bool,
 }
 
 /// Where the time went.
@@ -65,10 +75,13 @@ impl Session {
         let repository = Repository::discover(args.repo.as_deref())?;
         let git = started.elapsed();
         let folder = place::folder(args.cache_dir.as_deref(), &repository);
-        let cache = match &folder {
-            Some(folder) if !args.no_cache => warmstart::open_dir(folder.join("cache"))?,
+        let config = args.config.as_ref().map(Config::from_file).transpose()?;
+        let cache = match (config, &folder) {
             // An empty cache that stays so for other processes: the same path, and nothing out of it.
-            _ => warmstart::in_memory()?,
+            _ if args.no_cache => warmstart::in_memory()?,
+            (Some(config), _) => warmstart::open(&config)?,
+            (None, Some(folder)) => warmstart::open_dir(folder.join("cache"))?,
+            (None, None) => warmstart::in_memory()?,
         };
         if let Some(why) = cache.degraded() {
             note(format_args!("the cache does without its files: {why}"));
@@ -77,6 +90,7 @@ impl Session {
             data: DataService::new(repository, &cache, folder.map(|folder| folder.join("index.db")))?,
             selected_week: cache.category("current_week")?,
             preferences: cache.category("user_preferences")?,
+            view: cache.category("ui_state")?,
             started,
             git,
             opened: started.elapsed(),
@@ -84,6 +98,7 @@ impl Session {
         };
         let author = args.author.clone().unwrap_or_default();
         session.preferences.insert(CURRENT, Preferences { format: args.format, author })?;
+        session.view.insert(CURRENT, View { analysis: args.analysis, cache_stats: args.cache_stats })?;
         if let Some(week) = args.week {
             session.select(week)?;
         }
@@ -102,6 +117,7 @@ impl Session {
             week,
             stats: self.data.stats(week, &author)?,
             weeks: self.data.weeks()?,
+            analysis: self.view().analysis.then(|| self.data.analysis(&author)).transpose()?,
             author,
         })
     }
@@ -109,6 +125,26 @@ impl Session {
     /// The commits that the report counts.
     pub(crate) fn tasks(&self) -> Result<Arc<TaskList>> {
         self.data.tasks(self.week()?, &self.preferences().author)
+    }
+
+    /// The bars of the chart, for the same authors.
+    pub(crate) fn series(&self) -> Result<Arc<Series>> {
+        self.data.series(self.week()?, &self.preferences().author)
+    }
+
+    /// All commits of the same authors as CSV. `None` if `target` is known to hold them already: to see that is
+    /// much quicker than to write megabytes again.
+    pub(crate) fn export(&self, target: &Target) -> Result<Option<Bytes>> {
+        let author = &self.preferences().author;
+        if target.digest().is_some_and(|there| self.data.is_export(there, author)) {
+            return Ok(None);
+        }
+        Ok(Some((*self.data.export(author)?).clone()))
+    }
+
+    /// Which parts of the report are shown.
+    pub(crate) fn view(&self) -> Arc<View> {
+        self.view.get(CURRENT).unwrap_or_default()
     }
 
     /// How the person wants to see things.

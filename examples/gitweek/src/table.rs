@@ -1,5 +1,8 @@
 //! The report as a person likes to read it.
 
+mod analysis;
+pub(crate) mod cache;
+
 use std::fmt::{self, Write};
 
 use console::{measure_text_width, style};
@@ -25,6 +28,9 @@ pub(crate) fn render(report: &Report, tasks: &TaskList) -> Result<String, fmt::E
     weeks(&mut out, report)?;
     authors(&mut out, &report.stats)?;
     commits(&mut out, tasks)?;
+    if let Some(analysis) = &report.analysis {
+        analysis::write(&mut out, analysis)?;
+    }
     Ok(out)
 }
 
@@ -117,7 +123,8 @@ fn more(out: &mut String, all: u64, shown: usize) -> fmt::Result {
     }
 }
 
-fn counted(number: u64, noun: &str) -> String {
+/// A number of things: `1 commit`, `2 commits`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", HumanCount(number), if number == 1 { "" } else { "s" })
 }
 

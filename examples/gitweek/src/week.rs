@@ -30,6 +30,11 @@ impl Week {
         ISOWeekDate::new(self.year, self.number, Weekday::Monday).map_or(Date::MAX, ISOWeekDate::date)
     }
 
+    /// The day that decides which year, and which month, the week belongs to.
+    pub(crate) fn thursday(self) -> Date {
+        self.monday().saturating_add(3.days())
+    }
+
     /// Its last day. The last week of the year 9999 ends early.
     pub(crate) fn sunday(self) -> Date {
         self.monday().saturating_add(6.days())
@@ -48,9 +53,12 @@ impl Week {
 
 /// The day of a moment, in UTC.
 pub(crate) fn day(seconds: i64) -> Date {
-    // Git stores any number as a time. One beyond the calendar belongs to its last day.
-    let moment = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
-    moment.to_zoned(TimeZone::UTC).date()
+    TimeZone::UTC.to_datetime(moment(seconds)).date()
+}
+
+/// A time of git's, in seconds since the Unix epoch. Git stores any number; one beyond the calendar is its end.
+pub(crate) fn moment(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::constant(Timestamp::MAX.as_second(), 0))
 }
 
 impl From<Date> for Week {

@@ -37,13 +37,27 @@ fn new_commit_is_there_at_once() {
 #[test]
 fn second_run_is_served_by_the_cache_alone() {
     let repo = some_history();
-    let first = repo.report(&[]);
-    let second = repo.report(&[]);
+    let (chart, export) = (repo.beside("c.svg"), repo.beside("e.csv"));
+    let all = ["--analysis", "--chart", chart.to_str().unwrap(), "--export", export.to_str().unwrap()];
+    let (first, second) = (repo.report(&all), repo.report(&all));
     assert!(index_was_opened(&first) && !index_was_opened(&second));
     assert!(second["cache"]["sqlite"]["hits"].as_u64().unwrap() > 0, "{second}");
     assert_eq!(Numbers::of(&first), Numbers::of(&second));
-    assert_eq!(first["weeks"], second["weeks"]);
+    assert_eq!((&first["weeks"], &first["analysis"]), (&second["weeks"], &second["analysis"]));
     assert!(index_was_opened(&repo.report(&["--no-cache"])));
+}
+
+#[test]
+fn every_category_is_in_use() {
+    let repo = some_history();
+    let out = repo.beside("out");
+    let all = ["--analysis", "--chart", out.to_str().unwrap(), "--export", out.to_str().unwrap()];
+    let first = repo.report(&all);
+    for (name, tiers) in first["cache"]["categories"].as_object().unwrap() {
+        let sets: u64 = tiers.as_object().unwrap().values().map(|tier| tier["sets"].as_u64().unwrap()).sum();
+        assert!(sets > 0, "{name} in {first:#}");
+    }
+    assert_eq!(first["cache"]["categories"].as_object().unwrap().len(), 9);
 }
 
 #[cfg(unix)]

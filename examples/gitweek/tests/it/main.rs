@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod analysis;
 mod changes;
 mod errors;
+mod files;
 mod numbers;
 mod places;
 mod repo;

@@ -142,3 +142,38 @@ fn default_place_is_the_cache_folder_of_the_platform() {
         assert_eq!(fs::read_dir(place.join("gitweek")).unwrap().count(), 1);
     }
 }
+
+#[test]
+fn cache_is_where_and_how_the_configuration_says() {
+    let (repo, other) = (some_history(), Repo::new());
+    other.commit("file", "only\n", NOON);
+    let file = repo.beside("gitweek.toml");
+    let config = "[sqlite_cache]\ndb_path = 'kept/weeks.db'\n[categories.week_data]\ntier = 'l1'\n";
+    fs::write(&file, config).unwrap();
+    let options = ["--config", file.to_str().unwrap()];
+    for _ in 0..2 {
+        for repo in [&repo, &other] {
+            let report = repo.report(&options);
+            assert_eq!(Numbers::of(&report), *repo.numbers().values().next_back().unwrap());
+            assert_eq!(report["cache"]["categories"]["week_data"]["sqlite"], serde_json::Value::Null);
+        }
+    }
+    assert!(repo.report(&options)["cache"]["sqlite"]["hits"].as_u64().unwrap() > 0);
+    assert!(repo.beside("kept/weeks.db").is_file() && !repo.kept().join("cache").exists());
+    assert!(repo.kept().join("index.db").is_file());
+}
+
+#[test]
+fn configuration_that_makes_no_sense_is_told() {
+    let repo = some_history();
+    let file = repo.beside("gitweek.toml");
+    let said = repo.complaint(&["--config", file.to_str().unwrap()]);
+    assert!(said.contains("gitweek.toml"), "{said}");
+    fs::write(&file, "[memory_cache]\nmax_sice = 5\n").unwrap();
+    for options in
+        [&["--config", file.to_str().unwrap()][..], &["--no-cache", "--config", file.to_str().unwrap()]]
+    {
+        let said = repo.complaint(options);
+        assert!(said.contains("gitweek.toml:2:1") && said.contains("max_sice"), "{said}");
+    }
+}

@@ -53,3 +53,27 @@ fn week_without_the_author_is_an_empty_report() {
     repo.commit("file", "one\n", NOON);
     assert!(table(&repo, &["--author", "nobody"]).contains("0 commits by 0 authors"));
 }
+
+#[test]
+fn analysis_fits_a_terminal() {
+    let mut stream = Stream::default();
+    for (number, time) in (0..40_i64).zip((NOON..).step_by(500_000)) {
+        let who = if number % 4 == 0 { &b"Grace"[..] } else { b"Ada" };
+        stream = stream.commit(who, time, &[(b"src/file", format!("{number}\n").as_bytes())]);
+    }
+    let table = table(&Repo::import(stream.bytes()), &["--analysis", "--cache-stats"]);
+    let (_, whole) = table.split_once("\nWhole history  ").unwrap();
+    for part in [
+        "40 commits by 2 authors\n",
+        "  Trend   15 commits in the last 12 weeks, 15 in the 12 before: +0 %\n",
+        "  Size    2 lines in the median commit, at most 2 in nine of ten\n",
+        "1 author made 75 %\n",
+        "  Ada    30   75.0 %  ██████████████████████████████\n",
+        "  40  +40  -39  src/file\n",
+        "\n    week_data ",
+    ] {
+        assert!(whole.contains(part), "{part:?} in\n{table}");
+    }
+    let width = whole.lines().map(|line| line.chars().count()).max();
+    assert!(width <= Some(80), "{width:?} columns in\n{whole}");
+}

@@ -1,0 +1,83 @@
+//! What the start-up crates read of a configuration.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use cache_core::config;
+use serde::{Deserialize, Deserializer};
+
+/// `[startup]`: how the program starts. The cache reads nothing of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct StartupConfig {
+    /// What is loaded when it is first used.
+    pub lazy_imports: LazyImports,
+    /// What is loaded in the background.
+    pub async_loading: AsyncLoading,
+    /// How the database of the program is brought up to date.
+    pub migration_optimization: MigrationOptimization,
+}
+
+/// `[startup.lazy_imports]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct LazyImports {
+    /// Whether anything waits for its first use. Default: yes.
+    pub enabled: bool,
+    /// The names of what is heavy, and waits. Default: none.
+    pub defer_heavy: Vec<String>,
+}
+
+/// `[startup.async_loading]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct AsyncLoading {
+    /// Whether components load in the background. Default: yes.
+    pub enabled: bool,
+    /// By name of a component, how long it waits before it loads; written in milliseconds. Default: none waits.
+    #[serde(deserialize_with = "delays")]
+    pub component_delays: BTreeMap<String, Duration>,
+}
+
+/// `[startup.migration_optimization]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct MigrationOptimization {
+    /// Whether a fast look may find that there is nothing to do. Default: yes.
+    pub enabled: bool,
+    /// How many rows are changed in one step. Default: 1000.
+    #[serde(deserialize_with = "config::count")]
+    pub batch_size: u64,
+    /// How long all of it may take. Default: 30 s.
+    #[serde(deserialize_with = "config::duration")]
+    pub timeout: Duration,
+}
+
+impl Default for LazyImports {
+    fn default() -> Self {
+        Self { enabled: true, defer_heavy: Vec::new() }
+    }
+}
+
+impl Default for AsyncLoading {
+    fn default() -> Self {
+        Self { enabled: true, component_delays: BTreeMap::new() }
+    }
+}
+
+impl Default for MigrationOptimization {
+    fn default() -> Self {
+        Self { enabled: true, batch_size: 1_000, timeout: Duration::from_secs(30) }
+    }
+}
+
+fn delays<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Duration>, D::Error> {
+    struct Delay(Duration);
+    impl<'de> Deserialize<'de> for Delay {
+        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            let millis = |millis| u64::try_from(millis).ok().map(Duration::from_millis).map(Self);
+            config::scalar(from, "milliseconds, 0 or more", millis, |_| None)
+        }
+    }
+    let delays = BTreeMap::<String, Delay>::deserialize(from)?;
+    Ok(delays.into_iter().map(|(name, Delay(delay))| (name, delay)).collect())
+}
