@@ -66,7 +66,7 @@ pub(crate) struct Args {
     /// The cache as this TOML file says, for all repositories that it is given for
     ///
     /// Relative paths in it, and those that it leaves out, begin at its folder. Repositories do not get into
-    /// each other's way, since all keys begin with the hash of HEAD. The index stays in --cache-dir.
+    /// each other's way, since all keys name the repository and its HEAD. The index stays in --cache-dir.
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) config: Option<PathBuf>,
 
@@ -82,8 +82,8 @@ impl Args {
     /// The command line of this process. One that makes no sense ends it.
     pub(crate) fn read() -> Self {
         let args = Self::parse();
-        if args.chart == Some(Target::Stdout) && args.export == Some(Target::Stdout) {
-            let said = "--chart and --export cannot both go to standard output";
+        if args.chart.iter().zip(&args.export).any(|(chart, export)| chart.is_same(export)) {
+            let said = "--chart and --export cannot go to the same place";
             Self::command().error(ErrorKind::ArgumentConflict, said).exit();
         }
         args

@@ -6,9 +6,9 @@
 //!     └──> index ──> git log
 //! ```
 //!
-//! Every key in the cache begins with the name of the history that the value was derived from, which holds the
-//! hash of HEAD. So nothing is ever invalidated: after a commit the old entries are not asked for any more, and
-//! they expire.
+//! Every key in the cache begins with the name of the history that the value was derived from: the hash of HEAD,
+//! and which repository that is in. So nothing is ever invalidated: after a commit the old entries are not asked
+//! for any more, and they expire.
 
 use std::{
     cell::{Cell, RefCell},

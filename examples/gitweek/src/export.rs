@@ -9,7 +9,8 @@ use crate::{
 
 /// A table in the form of RFC 4180, in UTF-8: a head, and a line per commit.
 ///
-/// Every cell is what was committed, and not changed for a spreadsheet: a subject that begins with `=` stays one.
+/// Every cell is what was committed, apart from bytes that are no text and the end of a very long subject. Nothing is
+/// changed for a spreadsheet: a subject that begins with `=` stays one.
 #[derive(Debug)]
 pub(crate) struct Csv(Vec<u8>);
 

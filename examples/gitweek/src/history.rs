@@ -13,7 +13,7 @@ pub(crate) struct Commit {
     pub(crate) time: i64,
     /// The author's name. Mostly UTF-8, but git does not insist.
     pub(crate) author: Vec<u8>,
-    /// The first lines of its message.
+    /// The first lines of its message, of at most 400 bytes.
     pub(crate) subject: String,
     /// The files that it changed, binary ones too.
     pub(crate) files: u64,

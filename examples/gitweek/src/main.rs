@@ -64,7 +64,7 @@ use crate::{
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    match run(Args::read(), started) {
+    match run(&Args::read(), started) {
         Err(error) if !error.is_broken_pipe() => {
             terminal::say(error);
             ExitCode::FAILURE
@@ -73,31 +73,31 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: Args, started: Instant) -> Result<()> {
-    let session = Session::start(&args, started)?;
+fn run(args: &Args, started: Instant) -> Result<()> {
+    let session = Session::start(args, started)?;
     let report = session.report()?;
-    let mut outputs: Vec<(Target, Bytes)> = Vec::new();
-    if let Some(target) = args.chart {
+    let mut outputs: Vec<(&Target, Bytes)> = Vec::new();
+    if let Some(target) = &args.chart {
         outputs.push((target, svg::render(&report, &*session.series()?)?.into()));
     }
-    if let Some(target) = args.export
-        && let Some(csv) = session.export(&target)?
+    if let Some(target) = &args.export
+        && let Some(csv) = session.export(target)?
     {
         outputs.push((target, csv));
     }
-    if outputs.iter().all(|(target, _)| *target != Target::Stdout) {
-        let text = match session.preferences().format {
-            Format::Table if session.view().cache_stats => {
+    if outputs.iter().all(|(target, _)| **target != Target::Stdout) {
+        let text = match session.preferences()?.format {
+            Format::Table if session.view()?.cache_stats => {
                 table::render(&report, &*session.tasks()?)? + &table::cache::render(&session.cache_stats())?
             }
             Format::Table => table::render(&report, &*session.tasks()?)?,
             Format::Json => json::render(&report, session.timings(), &session.cache_stats()),
         };
-        outputs.push((Target::Stdout, text.into()));
+        outputs.push((&Target::Stdout, text.into()));
     }
     // Before somebody takes their time to read: an open index makes others wait.
     session.close();
     // Files first: whoever reads to the end then finds them.
-    outputs.sort_by_key(|(target, _)| *target == Target::Stdout);
+    outputs.sort_by_key(|(target, _)| **target == Target::Stdout);
     outputs.iter().try_for_each(|(target, content)| target.write(content))
 }

@@ -89,9 +89,10 @@ impl Repository {
         format!("{shallow}{}", if self.bare { "-bare" } else { "" })
     }
 
-    /// A name for exactly this history: whatever is derived from it under this name is never out of date.
+    /// A name for exactly this history, in this place: another clone may count lines by other settings. What is
+    /// derived from it under this name is never out of date.
     pub(crate) fn history(&self) -> String {
-        format!("{}{}", self.head, self.view())
+        format!("{}{}-{:016x}", self.head, self.view(), self.place())
     }
 
     /// A digest of the settings with which git counts lines: its `diff` section and files of attributes.

@@ -23,13 +23,17 @@ use crate::{
 };
 
 /// The state of the session. It lives in the memory categories of the cache, where a program with windows would
-/// keep it too: quick to read from everywhere, and gone with the process.
-pub(crate) struct Session {
+/// keep it too: quick to read from everywhere, and gone with the process. As everything in a cache it may be gone
+/// sooner, after a long reading of history, and is then made again from the command line.
+pub(crate) struct Session<'a> {
+    args: &'a Args,
     cache: Cache,
     data: DataService,
     selected_week: Handle<Week>,
     preferences: Handle<Preferences>,
     view: Handle<View>,
+    /// Of its entries: all that they are made from, in case a configuration keeps them for other sessions.
+    key: String,
     started: Instant,
     /// When git had answered, and when the cache was open.
     git: Duration,
@@ -37,7 +41,7 @@ pub(crate) struct Session {
 }
 
 /// How the person wants to see things.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Preferences {
     pub(crate) format: Format,
     /// Part of an author's name; empty for all.
@@ -45,7 +49,7 @@ pub(crate) struct Preferences {
 }
 
 /// Which parts of the report are shown, beside the week itself.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct View {
     pub(crate) analysis: bool,
     pub(crate) cache_stats: bool,
@@ -66,12 +70,9 @@ pub(crate) struct Timings {
     pub(crate) index: Option<Duration>,
 }
 
-/// There is one session per process, so its entries need no names of their own.
-const CURRENT: &str = "current";
-
-impl Session {
-    /// Finds the repository, opens what is known of it and selects the week.
-    pub(crate) fn start(args: &Args, started: Instant) -> Result<Self> {
+impl<'a> Session<'a> {
+    /// Finds the repository and opens what is known of it.
+    pub(crate) fn start(args: &'a Args, started: Instant) -> Result<Self> {
         let repository = Repository::discover(args.repo.as_deref())?;
         let git = started.elapsed();
         let folder = place::folder(args.cache_dir.as_deref(), &repository);
@@ -86,7 +87,9 @@ impl Session {
         if let Some(why) = cache.degraded() {
             note(format_args!("the cache does without its files: {why}"));
         }
-        let session = Self {
+        Ok(Self {
+            args,
+            key: format!("{}/{args:?}", repository.history()),
             data: DataService::new(repository, &cache, folder.map(|folder| folder.join("index.db")))?,
             selected_week: cache.category("current_week")?,
             preferences: cache.category("user_preferences")?,
@@ -95,19 +98,12 @@ impl Session {
             git,
             opened: started.elapsed(),
             cache,
-        };
-        let author = args.author.clone().unwrap_or_default();
-        session.preferences.insert(CURRENT, Preferences { format: args.format, author })?;
-        session.view.insert(CURRENT, View { analysis: args.analysis, cache_stats: args.cache_stats })?;
-        if let Some(week) = args.week {
-            session.select(week)?;
-        }
-        Ok(session)
+        })
     }
 
     /// The report of the selected week.
     pub(crate) fn report(&self) -> Result<Report> {
-        let (week, author) = (self.week()?, self.preferences().author.clone());
+        let (week, author) = (self.week()?, self.preferences()?.author.clone());
         let repository = self.data.repository();
         Ok(Report {
             repo: repository.path().display().to_string(),
@@ -117,25 +113,25 @@ impl Session {
             week,
             stats: self.data.stats(week, &author)?,
             weeks: self.data.weeks()?,
-            analysis: self.view().analysis.then(|| self.data.analysis(&author)).transpose()?,
+            analysis: self.view()?.analysis.then(|| self.data.analysis(&author)).transpose()?,
             author,
         })
     }
 
     /// The commits that the report counts.
     pub(crate) fn tasks(&self) -> Result<Arc<TaskList>> {
-        self.data.tasks(self.week()?, &self.preferences().author)
+        self.data.tasks(self.week()?, &self.preferences()?.author)
     }
 
     /// The bars of the chart, for the same authors.
     pub(crate) fn series(&self) -> Result<Arc<Series>> {
-        self.data.series(self.week()?, &self.preferences().author)
+        self.data.series(self.week()?, &self.preferences()?.author)
     }
 
     /// All commits of the same authors as CSV. `None` if `target` is known to hold them already: to see that is
     /// much quicker than to write megabytes again.
     pub(crate) fn export(&self, target: &Target) -> Result<Option<Bytes>> {
-        let author = &self.preferences().author;
+        let author = &self.preferences()?.author;
         if target.digest().is_some_and(|there| self.data.is_export(there, author)) {
             return Ok(None);
         }
@@ -143,13 +139,17 @@ impl Session {
     }
 
     /// Which parts of the report are shown.
-    pub(crate) fn view(&self) -> Arc<View> {
-        self.view.get(CURRENT).unwrap_or_default()
+    pub(crate) fn view(&self) -> Result<Arc<View>> {
+        let asked =
+            || Ok::<_, Error>(View { analysis: self.args.analysis, cache_stats: self.args.cache_stats });
+        Ok(self.view.get_or_load_typed(&self.key, asked)?)
     }
 
     /// How the person wants to see things.
-    pub(crate) fn preferences(&self) -> Arc<Preferences> {
-        self.preferences.get(CURRENT).unwrap_or_default()
+    pub(crate) fn preferences(&self) -> Result<Arc<Preferences>> {
+        let author = || self.args.author.clone().unwrap_or_default();
+        let asked = || Ok::<_, Error>(Preferences { format: self.args.format, author: author() });
+        Ok(self.preferences.get_or_load_typed(&self.key, asked)?)
     }
 
     /// Where the time went so far.
@@ -178,20 +178,21 @@ impl Session {
         }
     }
 
-    /// The selected week; at first, the one of the newest commit.
+    /// The week that was asked for, or else the one of the newest commit.
     fn week(&self) -> Result<Week> {
-        let newest = || {
-            let empty = || Error::NoCommits(self.data.repository().path().display().to_string());
-            self.data.weeks()?.last().ok_or_else(empty)
+        let select = || {
+            let weeks = self.data.weeks()?;
+            match self.args.week {
+                Some(week) if weeks.commits(week) == 0 => {
+                    Err(Error::UnknownWeek { week, nearest: weeks.around(week) })
+                }
+                Some(week) => Ok(week),
+                None => {
+                    let empty = || Error::NoCommits(self.data.repository().path().display().to_string());
+                    weeks.last().ok_or_else(empty)
+                }
+            }
         };
-        Ok(*self.selected_week.get_or_load_typed(CURRENT, newest)?)
-    }
-
-    fn select(&self, week: Week) -> Result<()> {
-        let weeks = self.data.weeks()?;
-        if weeks.commits(week) == 0 {
-            return Err(Error::UnknownWeek { week, nearest: weeks.around(week) });
-        }
-        Ok(self.selected_week.insert(CURRENT, week)?)
+        Ok(*self.selected_week.get_or_load_typed(&self.key, select)?)
     }
 }

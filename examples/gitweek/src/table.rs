@@ -131,7 +131,7 @@ pub(crate) fn counted(number: u64, noun: &str) -> String {
 /// The columns of a column of names: those of the longest, if it leaves room for other things.
 fn widest<'a>(names: impl Iterator<Item = &'a str>) -> usize {
     let widest = names.map(|name| measure_text_width(&printable(name))).max().unwrap_or(0);
-    widest.min((columns() / 5).clamp(8, 24))
+    widest.min((columns() / 5).max(8))
 }
 
 /// The length of a bar, at least one column.

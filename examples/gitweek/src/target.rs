@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     io::{self, Write, stdout},
-    path::{Path, PathBuf},
+    path::{Path, PathBuf, absolute},
     process,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -22,6 +22,15 @@ pub(crate) enum Target {
 }
 
 impl Target {
+    /// Whether both are one place.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let place = |path: &Path| path.canonicalize().or_else(|_| absolute(path)).ok();
+        match (self, other) {
+            (Self::File(one), Self::File(other)) => place(one) == place(other),
+            _ => self == other,
+        }
+    }
+
     /// The [`digest`] of the file that is there already.
     pub(crate) fn digest(&self) -> Option<u128> {
         let Self::File(path) = self else { return None };
@@ -56,9 +65,9 @@ impl From<OsString> for Target {
 
 /// Puts a new file in the place of the one at `path`, if there is one.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let old = fs::metadata(path).ok();
-    if old.as_ref().is_some_and(|old| !old.is_file()) {
-        // A pipe or a device stays what it is, and a folder says what is wrong.
+    let old = fs::metadata(path).ok().filter(fs::Metadata::is_file);
+    if old.is_none() && fs::symlink_metadata(path).is_ok() {
+        // A pipe, a device or a link to nothing yet stays what it is, and a folder says what is wrong.
         return fs::write(path, content);
     }
     // A link stays one: the file that it leads to is replaced.

@@ -81,7 +81,7 @@ fn authors(out: &mut String, analysis: &Analysis) -> fmt::Result {
         .top_share
         .iter()
         .filter(|share| share.authors as u64 <= analysis.authors)
-        .map(|share| format!("{} made {} %", counted(share.authors as u64, "author"), share.percent))
+        .map(|share| format!("top {}: {} %", share.authors, share.percent))
         .collect();
     writeln!(out, "\n{}  {}", style("Authors of the whole history").bold(), style(shares.join(", ")).dim())?;
     let name = widest(analysis.top_authors.iter().map(|author| author.name.as_str()));

@@ -50,8 +50,8 @@ fn second_run_is_served_by_the_cache_alone() {
 #[test]
 fn every_category_is_in_use() {
     let repo = some_history();
-    let out = repo.beside("out");
-    let all = ["--analysis", "--chart", out.to_str().unwrap(), "--export", out.to_str().unwrap()];
+    let (chart, export) = (repo.beside("c.svg"), repo.beside("e.csv"));
+    let all = ["--analysis", "--chart", chart.to_str().unwrap(), "--export", export.to_str().unwrap()];
     let first = repo.report(&all);
     for (name, tiers) in first["cache"]["categories"].as_object().unwrap() {
         let sets: u64 = tiers.as_object().unwrap().values().map(|tier| tier["sets"].as_u64().unwrap()).sum();

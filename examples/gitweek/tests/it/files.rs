@@ -153,6 +153,11 @@ fn mode_and_link_of_a_file_stay() {
     assert_eq!(fs::read_to_string(&file).unwrap(), repo.print(&["--export", "-"]));
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    // One that leads nowhere makes the file.
+    let text = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    repo.report(&["--export", link.to_str().unwrap()]);
+    assert_eq!(fs::read(&file).unwrap(), text);
     // A device is written to, not replaced.
     repo.report(&["--export", "/dev/null"]);
     assert!(!fs::metadata("/dev/null").unwrap().is_file());
@@ -175,8 +180,11 @@ fn path_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn only_one_thing_goes_to_standard_output() {
-    let output = some_history().gitweek(&["--chart", "-", "--export", "-"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(output.stdout.is_empty());
+fn chart_and_export_do_not_go_to_one_place() {
+    let repo = some_history();
+    for (chart, export) in [("-", "-"), ("new", "./new"), ("a", &*repo.path.join("a").to_string_lossy())] {
+        let output = repo.gitweek(&["--chart", chart, "--export", export]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{chart} {export}");
+        assert!(output.stdout.is_empty());
+    }
 }

@@ -6,6 +6,16 @@ use crate::repo::{Numbers, Repo};
 
 const NOON: i64 = 1_700_049_600;
 
+impl Repo {
+    /// The path of a configuration, in a folder of its own.
+    fn configuration(&self, text: &str) -> String {
+        let file = self.beside("config/gitweek.toml");
+        fs::create_dir_all(self.beside("config")).unwrap();
+        fs::write(&file, text).unwrap();
+        file.into_os_string().into_string().unwrap()
+    }
+}
+
 fn some_history() -> Repo {
     let repo = Repo::new();
     for (time, text) in (NOON..).step_by(500_000).zip(["one\n", "one\ntwo\n", "two\n", "two\nthree\nfour\n"])
@@ -147,10 +157,9 @@ fn default_place_is_the_cache_folder_of_the_platform() {
 fn cache_is_where_and_how_the_configuration_says() {
     let (repo, other) = (some_history(), Repo::new());
     other.commit("file", "only\n", NOON);
-    let file = repo.beside("gitweek.toml");
     let config = "[sqlite_cache]\ndb_path = 'kept/weeks.db'\n[categories.week_data]\ntier = 'l1'\n";
-    fs::write(&file, config).unwrap();
-    let options = ["--config", file.to_str().unwrap()];
+    let file = repo.configuration(config);
+    let options = ["--config", &file];
     for _ in 0..2 {
         for repo in [&repo, &other] {
             let report = repo.report(&options);
@@ -159,8 +168,53 @@ fn cache_is_where_and_how_the_configuration_says() {
         }
     }
     assert!(repo.report(&options)["cache"]["sqlite"]["hits"].as_u64().unwrap() > 0);
-    assert!(repo.beside("kept/weeks.db").is_file() && !repo.kept().join("cache").exists());
+    assert!(repo.beside("config/kept/weeks.db").is_file() && !repo.kept().join("cache").exists());
     assert!(repo.kept().join("index.db").is_file());
+}
+
+#[test]
+fn session_is_of_one_run_wherever_it_is_kept() {
+    let (repo, other) = (some_history(), Repo::new());
+    other.commit("file", "only\n", NOON + 100_000_000);
+    let routes = ["ui_state", "user_preferences", "current_week"]
+        .map(|name| format!("[categories.{name}]\ntier = 'l2'\nttl = 'never'\n"));
+    let file = repo.configuration(&routes.concat());
+    let report = |repo: &Repo, args: &[&str]| repo.report(&[&["--config", &file], args].concat());
+    for _ in 0..2 {
+        let first = report(&repo, &["--week", "2023-W46", "--author", "ada", "--analysis"]);
+        assert_eq!((&first["week"], first["analysis"].is_null()), (&"2023-W46".into(), false));
+        let newest = report(&repo, &[]);
+        assert_eq!((&newest["week"], newest["analysis"].is_null()), (&"2023-W48".into(), true));
+        assert_eq!(report(&other, &[])["week"], "2027-W02");
+    }
+}
+
+#[test]
+fn session_without_room_in_memory_is_what_was_asked_for() {
+    let repo = some_history();
+    for config in
+        ["[memory_cache]\nmax_size = 1\n", "[categories.user_preferences]\ntier = 'l1'\nmax_size = 1\n"]
+    {
+        let file = repo.configuration(config);
+        let report = repo
+            .report_and_notes(&["--config", &file, "--author", "nobody", "--week", "2023-W46", "--analysis"])
+            .0;
+        assert_eq!((&report["week"], &report["commits"]), (&"2023-W46".into(), &0.into()));
+        assert_eq!(report["analysis"]["commits"], 0);
+    }
+}
+
+#[test]
+fn clones_that_count_by_other_settings_share_no_numbers() {
+    let repo = some_history();
+    let copy = repo.beside("copy");
+    repo.git(&["clone", "-q", ".", copy.to_str().unwrap()]);
+    let file = repo.configuration("");
+    assert_ne!(repo.report(&["--config", &file])["insertions"], 0);
+    let copy = repo.at(copy);
+    fs::create_dir_all(copy.path.join(".git/info")).unwrap();
+    fs::write(copy.path.join(".git/info/attributes"), "file binary\n").unwrap();
+    assert_eq!(copy.report(&["--config", &file])["insertions"], 0);
 }
 
 #[test]

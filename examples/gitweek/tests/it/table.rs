@@ -55,6 +55,23 @@ fn week_without_the_author_is_an_empty_report() {
 }
 
 #[test]
+fn long_name_is_whole_in_a_file() {
+    let name = "Maria Anna Walburga Ignatia Mozart";
+    let repo = Repo::import(Stream::default().commit(name.as_bytes(), NOON, &[]).bytes());
+    assert_eq!(table(&repo, &["--analysis"]).matches(name).count(), 3);
+}
+
+#[test]
+fn shares_of_many_authors_fit_a_terminal() {
+    let authors = (0..70_u8).map(|number| [b'A' + number % 12]);
+    let stream =
+        authors.zip(NOON..).fold(Stream::default(), |stream, (who, time)| stream.commit(&who, time, &[]));
+    let table = table(&Repo::import(stream.bytes()), &["--analysis"]);
+    let heading = table.lines().find(|line| line.starts_with("Authors of")).unwrap();
+    assert_eq!(heading, "Authors of the whole history  top 1: 8.6 %, top 3: 25.7 %, top 10: 85.7 %");
+}
+
+#[test]
 fn analysis_fits_a_terminal() {
     let mut stream = Stream::default();
     for (number, time) in (0..40_i64).zip((NOON..).step_by(500_000)) {
@@ -67,7 +84,7 @@ fn analysis_fits_a_terminal() {
         "40 commits by 2 authors\n",
         "  Trend   15 commits in the last 12 weeks, 15 in the 12 before: +0 %\n",
         "  Size    2 lines in the median commit, at most 2 in nine of ten\n",
-        "1 author made 75 %\n",
+        "top 1: 75 %\n",
         "  Ada    30   75.0 %  ██████████████████████████████\n",
         "  40  +40  -39  src/file\n",
         "\n    week_data ",
