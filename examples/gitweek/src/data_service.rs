@@ -32,6 +32,9 @@ use crate::{
     week::Week,
 };
 
+/// Raised when the same history comes to give other results: those of an earlier program are then not found.
+const DERIVATION: u32 = 1;
+
 /// Answers questions about one repository.
 pub(crate) struct DataService {
     repository: Repository,
@@ -71,7 +74,7 @@ impl DataService {
 
     /// All weeks that have commits.
     pub(crate) fn weeks(&self) -> Result<Arc<WeekList>> {
-        Ok(self.weeks.get_or_load_typed(&self.repository.history(), || self.count_weeks(""))?)
+        Ok(self.weeks.get_or_load_typed(&self.history(), || self.count_weeks(""))?)
     }
 
     /// The commits of a week by the authors whose name contains `author`; all with `""`.
@@ -144,7 +147,12 @@ impl DataService {
 
     /// `part` has no slash in it, so that no author's name makes one key look like another.
     fn key(&self, part: impl Display, author: &str) -> String {
-        format!("{}/{part}/{}", self.repository.history(), author.to_lowercase())
+        format!("{}/{part}/{}", self.history(), author.to_lowercase())
+    }
+
+    /// What every key begins with.
+    fn history(&self) -> String {
+        format!("{}/{DERIVATION}", self.repository.history())
     }
 
     /// Asks the index. If it turns out to be damaged only now, it is made anew and asked again.
