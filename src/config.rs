@@ -17,10 +17,13 @@ use cache_memory::MemoryConfig;
 #[cfg(feature = "sqlite")]
 use cache_sqlite::SqliteConfig;
 
-use cache_core::{Category, Error, ErrorKind, Result, Route, Routes};
+use cache_core::{
+    Category, Error, ErrorKind, Result, Route, Routes,
+    config::{Table, table},
+};
 use directories::ProjectDirs;
-use serde::Deserialize;
-use toml::de::{DeTable, Deserializer};
+use serde::{Deserialize, Deserializer};
+use toml::de::{self, DeTable};
 
 #[cfg(any(feature = "file", feature = "memory", feature = "sqlite"))]
 use crate::CacheOptions;
@@ -68,16 +71,21 @@ pub use cache_core::config::CategoryConfig;
 pub struct Config {
     /// `[memory_cache]`.
     #[cfg(feature = "memory")]
+    #[serde(deserialize_with = "table")]
     pub memory_cache: MemoryConfig,
     /// `[sqlite_cache]`.
     #[cfg(feature = "sqlite")]
+    #[serde(deserialize_with = "table")]
     pub sqlite_cache: SqliteConfig,
     /// `[file_cache]`.
     #[cfg(feature = "file")]
+    #[serde(deserialize_with = "table")]
     pub file_cache: FileConfig,
     /// `[categories.NAME]`: what is to be different from the [known routes](Routes::reference), by name.
+    #[serde(deserialize_with = "categories")]
     pub categories: BTreeMap<String, CategoryConfig>,
     /// `[startup]`.
+    #[serde(deserialize_with = "table")]
     pub startup: StartupConfig,
 }
 
@@ -142,7 +150,7 @@ impl Config {
         // Windows editors write a mark that is no character of the first line.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let table = DeTable::parse(text).map_err(|error| ConfigError::of_syntax(text, &error))?;
-        let config = Self::deserialize(Deserializer::from(table))
+        let config = Self::deserialize(de::Deserializer::from(table))
             .map_err(|error| ConfigError::of_value(text, &error))?;
         let reference = Routes::reference();
         for (name, category) in &config.categories {
@@ -206,6 +214,11 @@ impl Config {
         ];
         paths.into()
     }
+}
+
+fn categories<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, CategoryConfig>, D::Error> {
+    let categories: BTreeMap<String, Table<CategoryConfig>> = table(from)?;
+    Ok(categories.into_iter().map(|(name, Table(category))| (name, category)).collect())
 }
 
 /// As [`Config::from_str`].

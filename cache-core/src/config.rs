@@ -13,11 +13,11 @@
 //! A size or time of zero is refused, and so is a compression that this build lacks. Errors name the value and
 //! what would be right. The functions are for the sections of further tiers.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, marker::PhantomData, path::PathBuf, str::FromStr, time::Duration};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Unexpected, Visitor},
+    de::{MapAccess, Unexpected, Visitor, value::MapAccessDeserializer},
 };
 
 use crate::{Budget, Compression, Level, Route, Ttl};
@@ -70,6 +70,36 @@ impl CategoryConfig {
         }
         Some(route)
     }
+}
+
+/// A value that is read from a table only. What serde derives for a struct takes a list of its fields too.
+#[derive(Debug)]
+pub struct Table<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(entries))
+            }
+        }
+        from.deserialize_map(Entries(PhantomData)).map(Self)
+    }
+}
+
+/// Reads a section, as a [`Table`].
+///
+/// # Errors
+/// The value is no table, or not that of a `T`.
+pub fn table<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    Table::deserialize(from).map(|Table(section)| section)
 }
 
 /// Reads a value that is written as a whole `number` or as a `text`; each says `None` to what it cannot take.
@@ -156,9 +186,10 @@ pub fn count<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
 /// Reads the path of a file or folder.
 ///
 /// # Errors
-/// The value is not text, or is empty.
+/// The value is not text, is empty, or has a NUL in it, which no file system takes.
 pub fn path<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
-    scalar(from, "a path", |_| None, |text| Some(PathBuf::from(text)).filter(|_| !text.is_empty()))
+    let is_path = |text: &str| !text.is_empty() && !text.contains('\0');
+    scalar(from, "a path", |_| None, |text| is_path(text).then(|| text.into()))
 }
 
 fn from_seconds(seconds: i64) -> Option<Duration> {

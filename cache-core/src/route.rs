@@ -109,8 +109,9 @@ impl FromStr for Budget {
             return Ok(Self::Unlimited);
         }
         match text.trim().parse::<bytesize::ByteSize>() {
-            Ok(size) => Ok(Self::Bytes(size.as_u64())),
-            Err(_) => Err(format!(
+            // The largest number stands for all that are larger.
+            Ok(size) if size.as_u64() < u64::MAX => Ok(Self::Bytes(size.as_u64())),
+            _ => Err(format!(
                 "{text:?} is not a size: write \"10MB\", \"1 MiB\", a number of bytes, or \"unlimited\""
             )),
         }

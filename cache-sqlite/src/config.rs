@@ -23,6 +23,7 @@ pub struct SqliteConfig {
     #[serde(deserialize_with = "config::path")]
     pub db_path: PathBuf,
     /// Settings of SQLite. Default: none. [`Pragmas`] says what some of them cost.
+    #[serde(deserialize_with = "config::table")]
     pub pragma_settings: Pragmas,
 }
 

@@ -56,15 +56,9 @@ impl ConfigError {
     pub(super) fn of_syntax(text: &str, error: &toml::de::Error) -> Self {
         let span = error.span().unwrap_or_default();
         let before = &text[..text.floor_char_boundary(span.end)];
-        let holder = holder(before, &span);
-        // Of two keys with one name the parser keeps the first; only a header is found as the second.
-        let is_header = holder.as_ref().is_some_and(|held| held.section && held.range.end >= span.end);
-        let key = match (holder.map(|held| held.key), before.get(span.start..)) {
-            (key, Some(second)) if error.message() == "duplicate key" && !is_header => {
-                Some(path(&key.unwrap_or_default(), second))
-            }
-            (key, _) => key,
-        };
+        let is_second = error.message() == "duplicate key" || error.message().starts_with("cannot extend");
+        let second = if is_second { second(text, &span) } else { None };
+        let key = second.or_else(|| holder(before, &span).map(|held| held.key));
         Self::at(text, span.start, key, error.message())
     }
 
@@ -170,6 +164,16 @@ fn holder(text: &str, at: &Range<usize>) -> Option<Span> {
     before.retain(|span| span.section && span.range.start <= at.start);
     let closest = holding.into_iter().min_by_key(|span| span.range.len());
     closest.or_else(|| before.into_iter().max_by_key(|span| span.range.start))
+}
+
+/// The key at the place `at`, which has a name that was there before. The parser keeps the first one only, and so
+/// has to find this one under a name that is longer than any other.
+fn second(text: &str, at: &Range<usize>) -> Option<String> {
+    let name = text.get(at.clone())?.trim_matches(['"', '\'']);
+    let longest = "_".repeat(text.len() + 1);
+    let text = [&text[..at.start], &longest, &text[at.end..]].concat();
+    let found = holder(&text, &(at.start..at.start + longest.len()))?.key;
+    Some(found.strip_suffix(&longest)?.to_owned() + &quoted(name))
 }
 
 /// All that the parser makes of the text, also if that is not TOML all through.

@@ -10,10 +10,13 @@ use serde::{Deserialize, Deserializer};
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct StartupConfig {
     /// What is loaded when it is first used.
+    #[serde(deserialize_with = "config::table")]
     pub lazy_imports: LazyImports,
     /// What is loaded in the background.
+    #[serde(deserialize_with = "config::table")]
     pub async_loading: AsyncLoading,
     /// How the database of the program is brought up to date.
+    #[serde(deserialize_with = "config::table")]
     pub migration_optimization: MigrationOptimization,
 }
 
@@ -78,6 +81,6 @@ fn delays<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Duratio
             config::scalar(from, "milliseconds, 0 or more", millis, |_| None)
         }
     }
-    let delays = BTreeMap::<String, Delay>::deserialize(from)?;
+    let delays: BTreeMap<String, Delay> = config::table(from)?;
     Ok(delays.into_iter().map(|(name, Delay(delay))| (name, delay)).collect())
 }

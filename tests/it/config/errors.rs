@@ -48,6 +48,23 @@ fn second_of_two_keys_with_one_name_is_refused() {
         ),
         ("[memory_cache]\nmax_size = 1\n[file_cache]\n[memory_cache]", "4:2: memory_cache: duplicate key"),
         ("startup = { lazy_imports = {}, lazy_imports = {} }", "1:32: startup.lazy_imports: duplicate key"),
+        (
+            "memory_cache.max_size = 1\nmemory_cache.max_size = 2",
+            "2:14: memory_cache.max_size: duplicate key",
+        ),
+        (
+            "[startup]\nlazy_imports.enabled = true\nlazy_imports . 'enabled' = false",
+            "3:16: startup.lazy_imports.enabled: duplicate key",
+        ),
+        ("[categories.x]\ntier = 'l1'\n[categories]\nx.ttl = 4", "4:1: categories.x: duplicate key"),
+        (
+            "[memory_cache]\nmax_size = 1\n[memory_cache.max_size]",
+            "3:15: memory_cache.max_size: duplicate key",
+        ),
+        (
+            "[startup]\nlazy_imports = {}\nlazy_imports.enabled = true",
+            "3:1: startup.lazy_imports: cannot extend value of type inline table with a dotted key",
+        ),
     ]);
 }
 
@@ -85,7 +102,35 @@ fn unknown_key_is_refused_with_the_known_ones() {
 fn value_of_the_wrong_type_is_refused() {
     check([
         ("memory_cache = 5", "1:16: memory_cache: invalid type: integer `5`, expected a table"),
-        ("[[categories]]\ntier = 'l1'", "1:1: categories: invalid type: sequence, expected a map"),
+        ("[[categories]]\ntier = 'l1'", "1:1: categories: invalid type: sequence, expected a table"),
+        ("memory_cache = [5, 6]", "1:16: memory_cache: invalid type: sequence, expected a table"),
+        ("[[sqlite_cache]]\ndb_path = 'x'", "1:1: sqlite_cache: invalid type: sequence, expected a table"),
+        ("file_cache = []", "1:14: file_cache: invalid type: sequence, expected a table"),
+        (
+            "[sqlite_cache]\npragma_settings = ['wal']",
+            "2:19: sqlite_cache.pragma_settings: invalid type: sequence, expected a table",
+        ),
+        (
+            "[[categories.week_data]]\nttl = 5",
+            "1:1: categories.week_data: invalid type: sequence, expected a table",
+        ),
+        ("[[startup]]", "1:1: startup: invalid type: sequence, expected a table"),
+        (
+            "[startup]\nlazy_imports = [true]",
+            "2:16: startup.lazy_imports: invalid type: sequence, expected a table",
+        ),
+        (
+            "startup.async_loading = []",
+            "1:25: startup.async_loading: invalid type: sequence, expected a table",
+        ),
+        (
+            "startup.async_loading.component_delays = [1]",
+            "1:42: startup.async_loading.component_delays: invalid type: sequence, expected a table",
+        ),
+        (
+            "startup.migration_optimization = []",
+            "1:34: startup.migration_optimization: invalid type: sequence, expected a table",
+        ),
         (
             "categories.week_data = 'l2'",
             "1:24: categories.week_data: invalid type: string \"l2\", expected a table",
@@ -164,6 +209,15 @@ fn value_out_of_range_is_refused() {
         (
             "[sqlite_cache]\ndb_path = ''",
             "2:11: sqlite_cache.db_path: invalid value: string \"\", expected a path",
+        ),
+        (
+            "[file_cache]\ncache_dir = \"a\\u0000\"",
+            "2:13: file_cache.cache_dir: invalid value: string \"a\\0\", expected a path",
+        ),
+        (
+            "[categories.week_data]\nmax_size = '19 EB'",
+            "2:12: categories.week_data.max_size: invalid value: string \"19 EB\", expected a size over 0: \
+             bytes, text such as \"10MB\" or \"1 MiB\", or \"unlimited\"",
         ),
         (
             "[startup.migration_optimization]\ntimeout = '0s'",
