@@ -5,8 +5,9 @@ mod startup;
 
 use std::{
     collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
+    fs::File,
+    io::Read,
+    path::{self, Path, PathBuf},
     str::FromStr,
 };
 
@@ -47,6 +48,7 @@ pub use cache_core::config::CategoryConfig;
 ///   is written changes. Any other needs a `tier`.
 /// - A category of one's own in memory lives for `default_ttl` unless it says otherwise; one elsewhere until
 ///   it has to make room. `ttl = "never"` says that of any category.
+/// - In a path, `~` and variables are not expanded.
 /// - `max_file_size` does not bind a category with a larger `max_size` of its own.
 /// - What is wrong is refused with its place: no key is ignored, and no value is bent into range.
 ///
@@ -125,20 +127,19 @@ impl Config {
     /// What the file at `path` says. Relative paths in it begin at its folder.
     ///
     /// # Errors
-    /// The file cannot be read, is not UTF-8, or says what cannot be; see [`ConfigError`].
+    /// The file cannot be read, is larger than 1 MiB, is not UTF-8, or says what cannot be; see [`ConfigError`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
         let read = || {
-            let bytes = fs::read(path).map_err(ConfigError::unreadable)?;
-            let text = String::from_utf8(bytes).map_err(ConfigError::not_utf8)?;
-            Self::from_str(&text)
+            let mut config = Self::from_str(&read_text(path)?)?;
+            // The process may be in another folder when it opens the cache.
+            let file = path::absolute(path).map_err(ConfigError::unreadable)?;
+            for path in config.paths() {
+                *path = file.with_file_name(&*path);
+            }
+            Ok(config)
         };
-        let mut config = read().map_err(|error| error.in_file(path))?;
-        let folder = path.parent().unwrap_or(path);
-        for path in config.paths() {
-            *path = folder.join(&path);
-        }
-        Ok(config)
+        read().map_err(|error: ConfigError| error.in_file(path))
     }
 
     /// What `text` says. Relative paths in it begin at the current folder of the process.
@@ -214,6 +215,18 @@ impl Config {
         ];
         paths.into()
     }
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    // A device without end, named by mistake, must not fill the memory.
+    const LIMIT: u64 = 1 << 20;
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(ConfigError::unreadable)?;
+    file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(ConfigError::unreadable)?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(ConfigError::new("larger than 1 MiB, so it is no configuration"));
+    }
+    String::from_utf8(bytes).map_err(ConfigError::not_utf8)
 }
 
 fn categories<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, CategoryConfig>, D::Error> {

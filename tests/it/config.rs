@@ -70,6 +70,10 @@ fn relative_paths_begin_at_the_folder_of_the_file() {
     assert!(dir.path().join("cache/cache.db").is_file());
     assert_eq!(config.file_cache.cache_dir, dir.path().join("cache/files"));
 
+    let path = Config::from_file("examples/warmstart.toml").unwrap().sqlite_cache.db_path;
+    assert!(path.is_absolute(), "the process may be in another folder when it opens the cache");
+    assert!(path.ends_with("examples/cache/cache.db"));
+
     let elsewhere = tempfile::tempdir().unwrap();
     let path = elsewhere.path().join("elsewhere.db");
     let (_dir, config) = read(&format!("sqlite_cache.db_path = {path:?}"));

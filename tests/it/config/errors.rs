@@ -272,6 +272,11 @@ fn error_in_a_file_names_it() {
     assert_eq!((wrong.line(), wrong.column(), wrong.key()), (1, 16, Some("memory_cache")));
     assert_eq!(wrong.message(), "invalid type: integer `5`, expected a table");
 
+    fs::write(&path, "#".repeat(1 << 20)).unwrap();
+    Config::from_file(&path).unwrap();
+    fs::write(&path, "#".repeat((1 << 20) + 1)).unwrap();
+    assert_eq!(error().to_string(), starts(": larger than 1 MiB, so it is no configuration"));
+
     let folder = Config::from_file(dir.path()).unwrap_err();
     assert!(folder.to_string().contains(": the file cannot be read: "), "{folder}");
 }
