@@ -95,6 +95,8 @@ mod blocks {
             let len = Packer::default().compress(self, raw, &mut packed)?;
             Ok(len.map(|len| {
                 packed.truncate(len);
+                // Who keeps it counts what is left, not the room that compressing took.
+                packed.shrink_to_fit();
                 packed
             }))
         }
@@ -229,7 +231,7 @@ mod tests {
         let raw = b"warm and ".repeat(100);
         for compression in [Compression::Lz4, Compression::Zstd] {
             let packed = compression.compress(&raw).unwrap().unwrap();
-            assert!(packed.len() < raw.len() / 4);
+            assert!(packed.len() < raw.len() / 4 && packed.capacity() < raw.len());
             assert_eq!(compression.decompress(packed.into(), raw.len()).unwrap(), raw);
         }
     }
