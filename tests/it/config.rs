@@ -34,10 +34,12 @@ fn empty_text_is_the_default() {
 
 #[test]
 fn known_category_changes_only_in_what_is_written() {
-    let text = "categories.chart_data.max_size = '1 GiB'\ncategories.week_data.ttl = 'never'";
+    let text = "[categories]\nchart_data.max_size = '1 GiB'\nuser_preferences.max_size = '2MB'\n\
+                week_data.ttl = 'never'";
     let expected = Routes::reference();
     let expected = expected
         .with("chart_data", route("", "chart_data").budget(1 << 30))
+        .with("user_preferences", route("", "user_preferences").budget("2MB"))
         .with("week_data", route("", "week_data").ttl(Ttl::Never));
     assert_eq!(Config::from_str(text).unwrap().routes().unwrap(), expected);
 }
@@ -99,6 +101,15 @@ fn unusable_database_leaves_a_cache_without_it_and_strictly_none() {
     cache.category::<u32>("week_data").unwrap().insert("k", 1).unwrap();
     assert!(config.options().unwrap().open_strict().is_err());
     assert!(fs::read_to_string(dir.path().join("planner.toml")).unwrap().starts_with("sqlite_cache"));
+}
+
+#[test]
+fn cache_without_several_tiers_says_so_of_each() {
+    let (_dir, config) = read("sqlite_cache.db_path = 'planner.toml'\nfile_cache.cache_dir = 'planner.toml'");
+    let cache = warmstart::open(&config).unwrap();
+    assert_eq!(cache.degraded().unwrap().matches("planner.toml").count(), 2, "{:?}", cache.degraded());
+    cache.category::<u32>("chart_data").unwrap().insert("k", 1).unwrap();
+    assert_eq!(home(&cache, "chart_data"), Level::L1);
 }
 
 #[test]

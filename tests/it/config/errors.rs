@@ -24,6 +24,7 @@ fn check<'a>(cases: impl IntoIterator<Item = (&'a str, &'a str)>) {
 fn what_is_not_toml_is_refused() {
     check([
         ("x", "1:2: key with no value, expected `=`"),
+        ("file_cache = {}\nx", "2:2: key with no value, expected `=`"),
         ("[file_cache]\nx", "2:2: file_cache: key with no value, expected `=`"),
         ("[memory_cache\nmax_size = 10", "1:14: memory_cache: unclosed table, expected `]`"),
         ("[sqlite_cache]\ndb_path = \"a", "2:13: sqlite_cache.db_path: invalid basic string, expected `\"`"),
