@@ -75,6 +75,15 @@ impl Blocks {
     /// # Errors
     /// The block is damaged, or cannot be read. What `raw` holds is then of no meaning.
     pub(crate) fn read(&mut self, raw: &mut [u8], scratch: &mut Scratch) -> Result<()> {
+        let read = self.read_next(raw, scratch);
+        if read.is_err() {
+            // A block after this one would pass for it.
+            self.stored_left = 0;
+        }
+        read
+    }
+
+    fn read_next(&mut self, raw: &mut [u8], scratch: &mut Scratch) -> Result<()> {
         let head = self.take(BLOCK_HEAD, scratch)?;
         let (len, sum) = head.split_at(4);
         let len = u32::from_le_bytes(len.try_into().unwrap_or_default()) as usize;
@@ -92,10 +101,12 @@ impl Blocks {
             self.check(expected)?;
             scratch.packer.decompress(self.codec, &scratch.buffer[stored], raw)?;
         }
-        self.raw_left -= raw.len() as u64;
-        if self.raw_left == 0 && self.stored_left > 0 {
+        // After an error there is still something to read: it does not pass for the end.
+        let raw_left = self.raw_left - raw.len() as u64;
+        if raw_left == 0 && self.stored_left > 0 {
             return Err(corrupt(format!("{} bytes too many", self.stored_left)));
         }
+        self.raw_left = raw_left;
         Ok(())
     }
 

@@ -2,13 +2,14 @@
 
 use std::io::{Seek, Write};
 
-use cache_core::{Compression, Error, ErrorKind, Key, Result};
+use cache_core::{Compression, Error, Key, Result};
 use tempfile::NamedTempFile;
 
 use crate::{
     blocks::{self, BLOCK, BLOCK_HEAD},
     format::Head,
     scratch::Scratch,
+    tree::storage,
 };
 
 /// Stored bytes are gathered up to here before they are written.
@@ -66,7 +67,7 @@ impl Draft {
         }
         self.write_pending()?;
         self.written += stored.len() as u64;
-        self.file.as_file_mut().write_all(stored).map_err(unwritable)
+        self.file.as_file_mut().write_all(stored).map_err(|error| self.unwritable(error))
     }
 
     /// Writes the head and whatever else is still to be written. The file is then a whole entry.
@@ -93,17 +94,17 @@ impl Draft {
         }
         self.write_pending()?;
         let file = self.file.as_file_mut();
-        file.rewind().and_then(|()| file.write_all(&head)).map_err(unwritable)
+        file.rewind().and_then(|()| file.write_all(&head)).map_err(|error| self.unwritable(error))
     }
 
     fn write_pending(&mut self) -> Result<()> {
-        self.file.as_file_mut().write_all(&self.pending).map_err(unwritable)?;
+        self.file.as_file_mut().write_all(&self.pending).map_err(|error| self.unwritable(error))?;
         self.written += self.pending.len() as u64;
         self.pending.clear();
         Ok(())
     }
-}
 
-fn unwritable(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Storage(format!("writing a file: {error}"))).caused_by(error)
+    fn unwritable(&self, error: std::io::Error) -> Error {
+        storage(error, self.file.path(), "writing an entry")
+    }
 }

@@ -288,7 +288,9 @@ impl Store {
         let published = self.tree.publish(draft.file, category, id);
         if published.is_err() {
             shelf.sync(&self.tree, category, Reading::Short)?;
-            shelf.record(Record::removed(id));
+            // What was there before still is.
+            let before = self.look_at(category, id, last_used).ok().flatten();
+            shelf.record(before.map_or(Record::removed(id), |meta| Record::stored(id, meta)));
             shelf.save(&self.tree, category)?;
         }
         published
@@ -334,7 +336,12 @@ impl Store {
     pub(crate) fn sync(&self, shelves: &mut Shelves, category: &str, reading: Reading) -> Result<()> {
         let shelf = shelves.entry(category.into()).or_default();
         shelf.sync(&self.tree, category, reading)?;
-        self.hits.take(category).into_iter().for_each(|record| shelf.record(record));
+        for record in self.hits.take(category) {
+            // No log is begun for what is gone.
+            if shelf.complete().is_none_or(|index| index.get(record.id).is_some()) {
+                shelf.record(record);
+            }
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use cache_core::{Category, EntryMeta, Error, Guard, Key, Result};
+use cache_core::{Category, EntryMeta, Error, ErrorKind, Guard, Key, Result};
 
 use crate::{
     blocks::{BLOCK, Blocks},
@@ -35,6 +35,8 @@ pub(crate) struct Writer<'a> {
     draft: Draft,
     scratch: Scratch,
     raw: Vec<u8>,
+    /// Why a part of the value is missing: it can no longer be stored.
+    failed: Option<ErrorKind>,
 }
 
 impl Reader {
@@ -72,7 +74,7 @@ impl Reader {
 impl Read for Reader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.at == self.raw.len() && self.blocks.next_len() > 0 {
-            self.next_block().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            self.next_block()?;
         }
         let len = out.len().min(self.raw.len() - self.at);
         out[..len].copy_from_slice(&self.raw[self.at..self.at + len]);
@@ -84,17 +86,24 @@ impl Read for Reader {
 impl<'a> Writer<'a> {
     pub(crate) fn new(store: &'a Store, key: &Key<'a>) -> Result<Self> {
         let draft = store.draft(key)?;
-        Ok(Self { store, key: *key, draft, scratch: Scratch::default(), raw: Vec::new() })
+        Ok(Self { store, key: *key, draft, scratch: Scratch::default(), raw: Vec::new(), failed: None })
+    }
+
+    fn check(&self) -> Result<()> {
+        let failed = self.failed.clone().map(|kind| Error::new(kind).about(self.key));
+        failed.map_or(Ok(()), Err)
     }
 
     fn add_block(&mut self) -> Result<()> {
         let added = self.draft.add(&self.raw, &self.key, &mut self.scratch);
         self.raw.clear();
-        added.map_err(|error: Error| error.about(self.key))
+        self.failed = added.as_ref().err().map(|error| error.kind().clone());
+        added.map_err(|error| error.about(self.key))
     }
 
     /// Gives the entry its place.
     pub(crate) fn commit(mut self, meta: &EntryMeta, guard: &dyn Guard) -> Result<()> {
+        self.check()?;
         if !self.raw.is_empty() {
             self.add_block()?;
         }
@@ -104,10 +113,11 @@ impl<'a> Writer<'a> {
 
 impl Write for Writer<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check()?;
         let len = bytes.len().min(BLOCK - self.raw.len());
         self.raw.extend_from_slice(&bytes[..len]);
         if self.raw.len() == BLOCK {
-            self.add_block().map_err(io::Error::other)?;
+            self.add_block()?;
         }
         Ok(len)
     }

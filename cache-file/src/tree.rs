@@ -263,17 +263,20 @@ impl Tree {
     /// Takes a category's folder away at once; what was in it is deleted by [`sweep`](Self::sweep).
     pub(crate) fn clear(&self, category: &str) -> Result<()> {
         let folder = self.root.join(folder_name(category));
-        let aside = self.root.join(TEMPORARY).join(format!("{:016x}", fastrand::u64(..)));
-        let cleared = self
-            .refuse_links(Path::new(&folder_name(category)))
-            .and_then(|()| self.make(Path::new(TEMPORARY)))
-            .and_then(|()| fs::rename(&folder, aside));
+        let cleared =
+            self.refuse_links(Path::new(&folder_name(category))).and_then(|()| self.take_away(&folder));
         match cleared {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(storage(error, &folder, "clearing a category"))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Moves something to where it is deleted some time.
+    fn take_away(&self, what: &Path) -> io::Result<()> {
+        self.make(Path::new(TEMPORARY))?;
+        fs::rename(what, self.root.join(TEMPORARY).join(format!("{:016x}", fastrand::u64(..))))
     }
 
     /// Deletes what was cleared, and the temporary files of processes that are gone, while `go_on` says so.
@@ -307,14 +310,14 @@ impl Tree {
         self.root.join(folder_name(category)).join(LOG)
     }
 
-    /// The usage log of a category, to read and to append to, if there is one.
+    /// The usage log of a category, to read and to append to, if there is one. What is no file is none.
     pub(crate) fn open_log(&self, category: &str) -> Result<Option<File>> {
         let path = self.log(category);
         let opened = self
             .refuse_links(Path::new(&folder_name(category)))
             .and_then(|()| open_file(&path, OpenOptions::new().read(true).append(true)));
         match opened {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound || is_no_file(&path) => Ok(None),
             opened => opened.map(Some).map_err(|error| storage(error, &path, "opening the usage log")),
         }
     }
@@ -324,6 +327,7 @@ impl Tree {
         let path = self.log(category);
         let published = self
             .make(Path::new(&folder_name(category)))
+            .and_then(|()| if is_no_file(&path) { self.take_away(&path) } else { Ok(()) })
             .and_then(|()| draft.persist(&path).map_err(|error| error.error));
         published.map(drop).map_err(|error| storage(error, &path, "writing the usage log"))
     }
@@ -332,6 +336,10 @@ impl Tree {
 /// What the system refused.
 pub(crate) fn storage(error: io::Error, path: &Path, doing: &str) -> Error {
     Error::new(ErrorKind::Storage(format!("{doing}: {error}"))).about(path.display()).caused_by(error)
+}
+
+fn is_no_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| !found.is_file())
 }
 
 fn is_a_link() -> io::Error {

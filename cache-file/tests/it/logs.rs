@@ -1,0 +1,159 @@
+//! Usage logs that are not as we left them: reads and writes go on, and maintenance puts them in order.
+
+use std::{fs, path::Path, sync::Arc};
+
+use cache_core::{Category, Compression, Route, Tier};
+use cache_file::FileCache;
+
+use crate::bench::{Bench, Calls, category, noise, stored_len, with};
+
+const KEYS: usize = 12;
+
+/// A cache with some entries, one of them removed again.
+fn filled(bench: &Bench, c: &Arc<Category>) -> FileCache {
+    let cache = bench.open();
+    for i in 0..=KEYS {
+        cache.put_in(c, &format!("k{i}"), &bench.entry(noise(i as u64, 100))).unwrap();
+    }
+    cache.remove_from(c, &format!("k{KEYS}")).unwrap();
+    cache.value(c, "k0").unwrap();
+    cache.flush().unwrap();
+    cache
+}
+
+/// Damages a log, and sees what a cache makes of it that was open before, or is opened now.
+fn check(damage: &dyn Fn(&Path), what: &str) {
+    for reopen in [false, true] {
+        let (bench, c, other) = (Bench::new(), category("c"), category("other"));
+        let mut cache = filled(&bench, &c);
+        damage(&bench.log(&c));
+        if reopen {
+            drop(cache);
+            cache = bench.options().byte_limit(1 << 30).open(bench.path()).unwrap();
+        }
+        for i in 1..KEYS {
+            let key = format!("k{i}");
+            assert_eq!(cache.value(&c, &key).unwrap().unwrap(), noise(i as u64, 100), "{what}");
+        }
+        assert_eq!(cache.keys(&c).len(), KEYS, "{what}");
+        cache.put_in(&c, "k0", &bench.entry(noise(0, 5))).unwrap();
+        cache.stream(&c, "new", b"v", 1, &bench.meta()).unwrap();
+        cache.remove_from(&c, "k1").unwrap();
+        cache.put_in(&other, "k", &bench.entry("v")).unwrap();
+        bench.put_in_order(&cache, &[&c, &other]);
+        let fresh = bench.open();
+        assert_eq!(fresh.usage(&c).unwrap(), bench.on_disk(&c), "{what}");
+        assert_eq!(fresh.keys(&c).len(), KEYS, "{what}");
+        // What the other cache had read before the damage was done is only noticed now.
+        fresh.maintain().unwrap();
+        let size = stored_len(&c, "k00", 100);
+        let bounded = with("c", Route::file().compression(Compression::None).budget(3 * size));
+        for key in ["x1", "x2", "x3"] {
+            fresh.put_in(&bounded, key, &bench.entry(noise(1, 100))).unwrap();
+            assert!(bench.on_disk(&c).bytes <= 3 * size, "{what}");
+        }
+        assert_eq!(fresh.keys(&c), ["x1", "x2", "x3"], "{what}");
+    }
+}
+
+fn edit(change: impl Fn(&mut Vec<u8>)) -> impl Fn(&Path) {
+    move |log| {
+        let mut bytes = fs::read(log).unwrap();
+        change(&mut bytes);
+        fs::write(log, bytes).unwrap();
+    }
+}
+
+#[test]
+fn flipped_bits_are_found_and_mended() {
+    for at in [0, 8, 10, 17, 25, 32, 40, 48, 68, 72, 32 + 48 * 5 + 7, 32 + 48 * (KEYS + 1) + 36] {
+        check(&edit(|bytes| bytes[at] ^= 2), &format!("byte {at}"));
+    }
+}
+
+#[test]
+fn log_that_was_cut_is_mended() {
+    for len in [0, 1, 31, 32, 33, 79, 80, 81, 32 + 48 * 6, 32 + 48 * 6 + 47, 32 + 48 * (KEYS + 2)] {
+        check(&edit(|bytes| bytes.truncate(len)), &format!("cut to {len} bytes"));
+    }
+}
+
+#[test]
+fn records_that_are_missing_repeated_or_garbage_are_mended() {
+    let record = |i: usize| 32 + 48 * i..32 + 48 * (i + 1);
+    check(&edit(|bytes| drop(bytes.drain(record(3)))), "one missing");
+    check(&edit(|bytes| bytes.extend_from_within(record(2))), "one repeated");
+    check(&edit(|bytes| bytes[record(KEYS + 1)].fill(0)), "a zeroed removal");
+    check(&edit(|bytes| bytes[32..].fill(0)), "all zeroed");
+    check(&edit(|bytes| bytes.extend(noise(3, 100_000))), "garbage at the end");
+    check(&edit(|bytes| bytes.extend(noise(3, 5))), "a bit of garbage at the end");
+    check(&edit(|bytes| *bytes = noise(4, 5_000)), "garbage");
+}
+
+#[test]
+fn log_that_is_gone_or_no_file_is_mended() {
+    check(&|log| fs::remove_file(log).unwrap(), "deleted");
+    check(
+        &|log| {
+            fs::remove_file(log).unwrap();
+            fs::create_dir_all(log.join("inside")).unwrap();
+            fs::write(log.join("inside/file"), "").unwrap();
+        },
+        "a folder in its place",
+    );
+    #[cfg(unix)]
+    check(
+        &|log| {
+            fs::remove_file(log).unwrap();
+            std::os::unix::fs::symlink("nowhere", log).unwrap();
+        },
+        "a link in its place",
+    );
+}
+
+#[test]
+fn log_of_another_category_is_mended() {
+    let (bench, c, d) = (Bench::new(), category("c"), category("d"));
+    let cache = filled(&bench, &c);
+    cache.put_in(&d, "k", &bench.entry("v")).unwrap();
+    fs::copy(bench.log(&d), bench.log(&c)).unwrap();
+    assert_eq!(cache.keys(&c).len(), KEYS);
+    bench.put_in_order(&cache, &[&c, &d]);
+    assert_eq!(cache.keys(&c).len(), KEYS);
+}
+
+#[test]
+fn entries_that_somebody_deleted_or_added_are_noticed() {
+    let (bench, c) = (Bench::new(), category("c"));
+    let cache = filled(&bench, &c);
+    let kept = fs::read(bench.file(&c, "k2")).unwrap();
+    for key in ["k2", "k3", "k4"] {
+        fs::remove_file(bench.file(&c, key)).unwrap();
+    }
+    bench.put_in_order(&cache, &[&c]);
+    assert_eq!(cache.keys(&c).len(), KEYS - 3);
+    fs::create_dir_all(bench.file(&c, "k2").parent().unwrap()).unwrap();
+    fs::write(bench.file(&c, "k2"), kept).unwrap();
+    fs::write(bench.file(&c, "k3"), "no entry").unwrap();
+    fs::write(bench.path().join("c/0/note"), "somebody's").unwrap_or_default();
+    (0..=256).for_each(|_| cache.maintain().unwrap());
+    assert_eq!(cache.keys(&c).len(), KEYS - 2);
+    assert_eq!(cache.usage(&c).unwrap().entries, KEYS as u64 - 2);
+    assert_eq!(cache.value(&c, "k2").unwrap().unwrap(), noise(2, 100));
+    assert!(!bench.file(&c, "k3").exists(), "what is no entry is deleted");
+}
+
+#[test]
+fn background_thread_makes_a_missing_log_anew() {
+    let (bench, c) = (Bench::new(), category("c"));
+    drop(filled(&bench, &c));
+    fs::remove_file(bench.log(&c)).unwrap();
+    let cache = FileCache::options().clock(bench.clock.clone()).open(bench.path()).unwrap();
+    cache.maintain().unwrap();
+    while !bench.log(&c).exists() {
+        std::thread::yield_now();
+    }
+    cache.close().unwrap();
+    drop(cache);
+    assert_eq!(bench.open().usage(&c).unwrap(), bench.on_disk(&c));
+}
