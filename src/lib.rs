@@ -6,7 +6,7 @@
 //! | feature | on by default | what it adds |
 //! |---|---|---|
 //! | `config` | yes | [`Config`]: the cache as a TOML file says, and [`open`] |
-//! | `file` | yes | [`file`](mod@file): the file tier, and [`FileCache`](mod@file::FileCache) for use alone |
+//! | `file` | yes | [`file`](mod@file): the file tier, and [`FileCache`](struct@file::FileCache) for use alone |
 //! | `memory` | yes | [`memory`]: the memory tier, and [`MemoryCache`](memory::MemoryCache) for use alone |
 //! | `sqlite` | yes | [`sqlite`]: the SQLite tier, and [`SqliteCache`](sqlite::SqliteCache) for use alone |
 //! | `zstd` | yes | Zstandard beside lz4 for stored values; comes with `file` |

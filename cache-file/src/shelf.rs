@@ -6,7 +6,7 @@ use cache_core::Result;
 
 use crate::{
     index::{Index, Meta},
-    log::{HEAD, Kind, LogHead, RECORD, Record},
+    log::{HEAD, LogHead, RECORD, Record},
     tree::{Tree, storage},
 };
 
@@ -60,7 +60,7 @@ impl Shelf {
             return Ok(());
         };
         let len = file.metadata().map_err(failed)?.len();
-        let end = len - (len - HEAD) % RECORD;
+        let end = len - len.saturating_sub(HEAD) % RECORD;
         if end < len {
             // A write that was cut off.
             file.set_len(end).map_err(failed)?;
@@ -103,10 +103,6 @@ impl Shelf {
 
     /// Takes note of something; [`save`](Self::save) writes it to the log.
     pub(crate) fn record(&mut self, record: Record) {
-        // Reads of what somebody else has cleared since are no reason to make a log.
-        if record.kind == Kind::Used && self.log.is_none() {
-            return;
-        }
         if self.index().is_some()
             && let Some(index) = &mut self.index
         {

@@ -92,14 +92,11 @@ impl Bench {
         (0..=ROUND).for_each(|_| cache.maintain().unwrap());
         for category in categories {
             assert_eq!(cache.usage(category).unwrap(), self.on_disk(category), "{}", category.name());
-            let listed = cache.listing(category).into_iter().map(|(_, bytes)| Usage { entries: 1, bytes });
-            let listed = listed.fold(Usage::default(), |mut sum, usage| {
-                sum += usage;
-                sum
-            });
-            assert_eq!(cache.usage(category).unwrap(), listed, "{}", category.name());
+            let listed = cache.listing(category);
+            let bytes = listed.iter().map(|(_, bytes)| bytes).sum();
+            assert_eq!(cache.usage(category).unwrap(), Usage { entries: listed.len() as u64, bytes });
         }
-        assert_eq!(self.temporaries(), [""; 0].map(PathBuf::from));
+        assert_eq!(self.temporaries().len(), 0);
     }
 }
 
@@ -200,6 +197,7 @@ pub(crate) fn is_corrupt(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Corrupt(_))
 }
 
+#[cfg(unix)]
 pub(crate) fn is_storage(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Storage(_))
 }

@@ -76,6 +76,8 @@ pub(crate) fn said(child: &mut Child) -> impl Iterator<Item = String> + use<> {
     lines.filter_map(|line| line.split_once(SAID).map(|(_, what)| what.to_owned()))
 }
 
+/// Says the word that a child waits for.
+#[cfg(unix)]
 pub(crate) fn answer(child: &mut Child) {
     child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
 }

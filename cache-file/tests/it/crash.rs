@@ -115,19 +115,12 @@ fn nothing_is_lost_or_wrong_after_a_kill_at_any_moment() {
         child.wait().unwrap();
         let cache = bench.open();
         for place in (0..2).flat_map(|c| (0..KEYS).map(move |key| (c, key))) {
-            let mut states = vec![there.remove(&place)];
-            states.extend((next..=done).map(|number| (number, Work::number(number))).scan(
-                states[0],
-                |state, (number, work)| {
-                    *state = work.after(number, place, *state);
-                    Some(*state)
-                },
-            ));
-            let possible = &states[states.len() - 2..];
+            let after = |state, number| Work::number(number).after(number, place, state);
+            let state = (next..done).fold(there.remove(&place), after);
+            let possible = [state, after(state, done)];
             let found = cache.value(&categories[place.0], &name(place.1)).unwrap();
             let state = possible.iter().find(|state| state.map(value_of) == found);
-            let state =
-                *state.unwrap_or_else(|| panic!("{place:?} is none of {possible:?} in round {round}"));
+            let state = state.unwrap_or_else(|| panic!("{place:?} is none of {possible:?} in round {round}"));
             there.extend(state.map(|number| (place, number)));
         }
         for (c, category) in categories.iter().enumerate() {

@@ -5,13 +5,12 @@ use std::{
     fmt::Display,
     fs,
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
 use cache_core::{Category, Compression, Result, Route};
 use cache_file::FileCache;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::bench::{Bench, Calls, category, is_corrupt, noise, ours, with};
 
@@ -225,6 +224,7 @@ fn good_entry_that_replaced_a_damaged_one_stays() {
 }
 
 /// A file for `c/"k"` with a good checksum over whatever its head says.
+#[cfg(target_os = "linux")]
 fn file_of(raw_len: u64, stored_len: u64, name_lens: [u32; 2], rest: &[u8]) -> Vec<u8> {
     let mut file = [&b"warmfile"[..], &[1, 0, 1, 0]].concat();
     file.extend(name_lens.iter().flat_map(|len| len.to_le_bytes()));
@@ -232,13 +232,14 @@ fn file_of(raw_len: u64, stored_len: u64, name_lens: [u32; 2], rest: &[u8]) -> V
     for word in [0, i64::MAX.cast_unsigned(), 0, raw_len, stored_len, 0] {
         file.extend(word.to_le_bytes());
     }
-    let sum = [&file, &b"c"[..], b"k"].iter().fold(0, |sum, part| xxh3_64_with_seed(part, sum));
+    let sum =
+        [&file, &b"c"[..], b"k"].iter().fold(0, |sum, part| xxhash_rust::xxh3::xxh3_64_with_seed(part, sum));
     [&file, &sum.to_le_bytes()[..], b"ck", rest].concat()
 }
 
 /// Reads files that promise more than they hold, and says how much memory that took at most, in KiB.
 #[cfg(target_os = "linux")]
-pub(crate) fn read_promises(dir: &Path) {
+pub(crate) fn read_promises(dir: &std::path::Path) {
     let (bench, c) = (Bench::new(), category("c"));
     let cache = bench.options().open(dir).unwrap();
     cache.put_in(&c, "k", &bench.entry("v")).unwrap();

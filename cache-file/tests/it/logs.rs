@@ -79,6 +79,30 @@ fn log_that_was_cut_is_mended() {
 }
 
 #[test]
+fn log_that_was_cut_under_an_open_cache_is_not_believed() {
+    let (bench, c) = (Bench::new(), category("c"));
+    let cache = filled(&bench, &c);
+    edit(|bytes| bytes.truncate(32 + 48 * 6))(&bench.log(&c));
+    assert_eq!(cache.usage(&c).unwrap(), bench.on_disk(&c));
+    cache.maintain().unwrap();
+    assert_eq!(bench.open().usage(&c).unwrap(), bench.on_disk(&c));
+}
+
+#[test]
+fn half_a_record_at_the_end_does_not_shift_those_after_it() {
+    let (bench, c) = (Bench::new(), category("c"));
+    drop(filled(&bench, &c));
+    edit(|bytes| bytes.extend([7; 20]))(&bench.log(&c));
+    let before = bench.log(&c).metadata().unwrap().len();
+    bench.open().put_in(&c, "new", &bench.entry("v")).unwrap();
+    assert_eq!(bench.log(&c).metadata().unwrap().len(), before - 20 + 48);
+    let room = bench.on_disk(&c).bytes;
+    let bounded = with("c", Route::file().compression(Compression::None).budget(room));
+    bench.open().put_in(&bounded, "another", &bench.entry("v")).unwrap();
+    assert!(bench.on_disk(&c).bytes <= room, "the log is not whole");
+}
+
+#[test]
 fn records_that_are_missing_repeated_or_garbage_are_mended() {
     let record = |i: usize| 32 + 48 * i..32 + 48 * (i + 1);
     check(&edit(|bytes| drop(bytes.drain(record(3)))), "one missing");

@@ -126,16 +126,20 @@ fn links_in_the_tree_are_not_followed() {
 fn link_in_the_place_of_an_entry_is_told_and_gives_way() {
     let (bench, c) = (Bench::new(), category("c"));
     let cache = bench.open();
-    cache.put_in(&c, "k", &bench.entry("v")).unwrap();
-    let outside = bench.dir.path().join("outside");
-    fs::rename(bench.file(&c, "k"), &outside).unwrap();
-    symlink(&outside, bench.file(&c, "k")).unwrap();
-    let error = cache.value(&c, "k").unwrap_err();
-    assert!(is_storage(&error) && error.to_string().contains("link"), "{error}");
-    assert_eq!(cache.keys(&c).len(), 0);
-    cache.put_in(&c, "k", &bench.entry("new")).unwrap();
-    assert_eq!(cache.value(&c, "k").unwrap().unwrap(), b"new");
-    assert!(outside.exists());
+    // Links that stay within the cache are not followed either.
+    for (aside, target) in [("../../../../outside", "../../../../outside"), ("aside", "aside")] {
+        cache.put_in(&c, "k", &bench.entry("v")).unwrap();
+        let place = bench.file(&c, "k");
+        let aside = place.parent().unwrap().join(aside);
+        fs::rename(&place, &aside).unwrap();
+        symlink(target, &place).unwrap();
+        let error = cache.value(&c, "k").unwrap_err();
+        assert!(is_storage(&error) && error.to_string().contains("link"), "{error}");
+        assert_eq!(cache.keys(&c).len(), 0);
+        cache.put_in(&c, "k", &bench.entry("new")).unwrap();
+        assert_eq!(cache.value(&c, "k").unwrap().unwrap(), b"new");
+        assert!(aside.exists());
+    }
 }
 
 #[test]

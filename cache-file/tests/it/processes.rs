@@ -1,19 +1,13 @@
 //! Several users of one folder.
 
-use std::{
-    fs::File,
-    io::Write,
-    path::Path,
-    process::{Child, Command},
-    sync::Arc,
-};
+use std::{fs::File, io::Write, path::Path, sync::Arc};
 
 use cache_core::{Category, Compression, Route, Tier, Unguarded};
 use cache_file::{FileCache, FileOptions};
 
 use crate::{
     bench::{Bench, Calls, category, is_corrupt, noise, paths_below, with},
-    child::{answer, child, listen, outcome, said, say},
+    child::{child, listen, outcome, said, say},
 };
 
 const BUDGET: u64 = 20_000;
@@ -156,8 +150,10 @@ pub(crate) fn write_slowly(dir: &Path) {
     writer.commit(&bench.meta(), &Unguarded).unwrap();
 }
 
-fn signal(child: &Child, name: &str) {
-    let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+#[cfg(unix)]
+fn signal(child: &std::process::Child, name: &str) {
+    let status =
+        std::process::Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
     assert!(status.unwrap().success());
 }
 
@@ -177,7 +173,7 @@ fn stopped_writer_keeps_its_file_and_commits_when_it_goes_on() {
         assert_eq!(bench.temporaries().len(), 1, "the file of another process");
     }
     signal(&child, "CONT");
-    answer(&mut child);
+    crate::child::answer(&mut child);
     assert_eq!(words.count(), 0);
     assert!(child.wait().unwrap().success());
     assert!(cache.value(&c, "k").unwrap().unwrap() == [noise(1, 3 << 20), noise(2, 5)].concat());

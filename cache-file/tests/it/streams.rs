@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use cache_core::{Category, Compression, EntryMeta, ErrorKind, Route, Tier, Unguarded};
+use cache_core::{Category, Compression, ErrorKind, Route, Tier, Unguarded};
 use cache_file::FileCache;
 
 use crate::bench::{Bench, Calls, category, noise, ours, with};
@@ -199,7 +199,8 @@ pub(crate) fn stream_much(dir: &std::path::Path) {
         writer.write_all(&piece(i)).unwrap();
     }
     let created_at = 1_767_225_600_000;
-    let meta = EntryMeta { created_at, expires_at: None, fingerprint: cache_core::Fingerprint::BYTES };
+    let meta =
+        cache_core::EntryMeta { created_at, expires_at: None, fingerprint: cache_core::Fingerprint::BYTES };
     writer.commit(&meta, &Unguarded).unwrap();
     let (mut reader, mut buffer) = (cache.reader_in(&c, "k").unwrap(), vec![0; 1 << 16]);
     assert_eq!(reader.size, PIECES << 16);

@@ -1,4 +1,4 @@
-//! Writes the committed folder of the present format: `cargo run --example write_fixture -- FOLDER`.
+//! Writes the committed folder of the present format: `cargo run --example write_file_fixture -- FOLDER`.
 
 use std::error::Error;
 
