@@ -17,14 +17,14 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// The lock, for one thread at a time.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    file: File,
+    pub(crate) file: File,
     /// Whether the last wait was in vain: then nobody waits again until the lock was free once.
     stuck: bool,
 }
 
 /// The lock while it is held.
 #[derive(Debug)]
-pub(crate) struct Held<'a>(&'a File);
+pub(crate) struct Held<'a>(pub(crate) &'a File);
 
 impl Lock {
     pub(crate) fn new(file: File) -> Self {

@@ -181,3 +181,67 @@ fn background_thread_makes_a_missing_log_anew() {
     drop(cache);
     assert_eq!(bench.open().usage(&c).unwrap(), bench.on_disk(&c));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn logs_are_not_kept_open() {
+    let bench = Bench::new();
+    let cache = bench.options().byte_limit(1 << 30).open(bench.path()).unwrap();
+    let categories: Vec<_> = (0..20).map(|i| category(&format!("c{i}"))).collect();
+    for c in &categories {
+        cache.put_in(c, "k", &bench.entry("v")).unwrap();
+        cache.value(c, "k").unwrap();
+        cache.usage(c).unwrap();
+        cache.remove_from(c, "k").unwrap();
+    }
+    cache.maintain().unwrap();
+    let open =
+        fs::read_dir("/proc/self/fd").unwrap().filter_map(|file| fs::read_link(file.unwrap().path()).ok());
+    let logs: Vec<_> =
+        open.filter(|path| path.starts_with(bench.path()) && path.ends_with("usage.log")).collect();
+    assert_eq!(logs, [""; 0].map(Path::new));
+}
+
+#[test]
+fn damaged_entry_that_maintenance_deletes_leaves_the_log_too() {
+    let (bench, c) = (Bench::new(), category("c"));
+    let cache = filled(&bench, &c);
+    fs::write(bench.file(&c, "k3"), "no entry").unwrap();
+    // Each folder once.
+    (0..256).for_each(|_| cache.maintain().unwrap());
+    assert!(!bench.file(&c, "k3").exists());
+    assert_eq!(cache.usage(&c).unwrap(), bench.on_disk(&c));
+}
+
+#[test]
+fn what_was_evicted_before_an_error_leaves_the_log_too() {
+    let (bench, c) = (Bench::new(), category("c"));
+    let cache = filled(&bench, &c);
+    // The second in the order of use.
+    fs::remove_file(bench.file(&c, "k2")).unwrap();
+    fs::create_dir(bench.file(&c, "k2")).unwrap();
+    let bounded = with("c", Route::file().compression(Compression::None).budget(300));
+    cache.put_in(&bounded, "new", &bench.entry("v")).unwrap_err();
+    assert!(!bench.file(&c, "k1").exists());
+    assert_eq!(bench.open().usage(&c).unwrap().entries, KEYS as u64 - 1, "k2 is still counted, k1 is not");
+}
+
+#[test]
+fn category_that_cannot_be_maintained_does_not_keep_others_from_it() {
+    let bench = Bench::new();
+    let cache = bench.open();
+    let others = ["a", "b", "d", "e"].map(category);
+    for c in others.iter().chain([&category("c")]) {
+        cache.put_in(c, "k", &bench.entry_for("v", 10)).unwrap();
+    }
+    for digit in 0..16 {
+        let folder = bench.path().join(format!("c/{digit:x}"));
+        fs::remove_dir_all(&folder).unwrap_or_default();
+        fs::write(folder, "no folder").unwrap();
+    }
+    bench.clock.advance(std::time::Duration::from_secs(1));
+    cache.maintain().unwrap_err();
+    for c in &others {
+        assert!(!bench.file(c, "k").exists(), "{}", c.name());
+    }
+}
