@@ -22,7 +22,7 @@ const SLACK: u64 = 64 << 10;
 pub(crate) struct Shelf {
     /// The log that all else here is about.
     log: Option<LogHead>,
-    /// The log between [`sync`](Self::sync) and [`close`](Self::close).
+    /// The log between [`sync`](Self::sync) and [`save`](Self::save).
     file: Option<File>,
     /// Where the log ends.
     end: u64,
@@ -111,18 +111,23 @@ impl Shelf {
         self.unsaved.push(record);
     }
 
-    /// Writes to the log what was noted since [`sync`](Self::sync).
+    /// Writes to the log what was noted, and lets go of it: there may be more categories than files that a
+    /// process may have open, and Windows does not let others replace what is open.
     ///
     /// # Errors
     /// It cannot be written. What is known is then forgotten, and read again the next time.
     pub(crate) fn save(&mut self, tree: &Tree, category: &str) -> Result<()> {
+        let mut file = self.file.take();
         if self.unsaved.is_empty() {
             return Ok(());
         }
+        if file.is_none() && self.log.is_some() {
+            file = tree.open_log(category)?;
+        }
         let records = std::mem::take(&mut self.unsaved);
-        let outcome = match (&mut self.file, self.log) {
-            (Some(file), Some(head)) => {
-                let appended = head.append(file, self.end, &records);
+        let outcome = match (file, self.log) {
+            (Some(mut file), Some(head)) => {
+                let appended = head.append(&mut file, self.end, &records);
                 let len = records.len() as u64 * RECORD;
                 if self.read_to == self.end {
                     self.read_to += len;
@@ -131,7 +136,8 @@ impl Shelf {
                 appended.map_err(|error| storage(error, &tree.log(category), "writing the usage log"))
             }
             _ => {
-                let complete = self.complete().is_some();
+                // One that is gone now had more in it than there is to write.
+                let complete = self.log.is_none() && self.complete().is_some();
                 self.start(tree, category, complete, records.into_iter())
             }
         };
@@ -139,17 +145,6 @@ impl Shelf {
             *self = Self::default();
         }
         outcome
-    }
-
-    /// Saves what was noted and lets go of the log: there may be more categories than files that a process may
-    /// have open, and Windows does not let others replace what is open.
-    ///
-    /// # Errors
-    /// As [`save`](Self::save).
-    pub(crate) fn close(&mut self, tree: &Tree, category: &str) -> Result<()> {
-        let saved = self.save(tree, category);
-        self.file = None;
-        saved
     }
 
     /// Takes over what was found on disk; the index is then complete.
@@ -208,7 +203,6 @@ impl Shelf {
             .write(draft.as_file_mut(), records)
             .map_err(|error| storage(error, &tree.log(category), "writing the usage log"))?;
         tree.publish_log(draft, category)?;
-        self.file = tree.open_log(category)?;
         (self.log, self.end, self.read_to) = (Some(head), end, end);
         Ok(())
     }

@@ -290,7 +290,7 @@ impl Store {
         if shelf.complete().is_none_or(|index| index.get(id).is_some()) {
             shelf.record(Record::removed(id));
         }
-        shelf.close(&self.tree, category)
+        shelf.save(&self.tree, category)
     }
 
     pub(crate) fn clear(self: &Arc<Self>, category: &str) -> Result<()> {
@@ -317,9 +317,9 @@ impl Store {
             let _held = lock.hold(self.tree.root())?;
             let outcome = work(shelves, &mut left);
             // Also what was done before an error.
-            let closed = shelves.iter_mut().map(|(category, shelf)| shelf.close(&self.tree, category));
-            let closed = closed.fold(Ok(()), Result::and);
-            outcome.and_then(|done| closed.map(|()| done))
+            let saved = shelves.iter_mut().map(|(category, shelf)| shelf.save(&self.tree, category));
+            let saved = saved.fold(Ok(()), Result::and);
+            outcome.and_then(|done| saved.map(|()| done))
         };
         self.tell(&left);
         outcome
@@ -375,6 +375,7 @@ impl Store {
         for name in &names {
             if coming.is_none_or(|(category, ..)| name != category) {
                 self.sync(shelves, name, reading)?;
+                shelves.get_mut(&**name).map_or(Ok(()), |shelf| shelf.save(&self.tree, name))?;
             }
         }
         // It has no folder before its first entry.
