@@ -253,20 +253,19 @@ impl Store {
             self.sync(shelves, category, Reading::Short)?;
             self.make_room(shelves, Some((category, id, size)), category, limit, left)?;
             self.keep_total(shelves, Some((category, id, size)), Reading::Short, left)?;
-            let shelf = shelves.entry(category.into()).or_default();
             // Last of all that can keep the entry from appearing, the disk apart.
             if !guard.holds() {
                 return Ok(());
             }
             let last_used = self.options.clock.now().wall;
             let meta = Meta { size, expires_at: meta.expires_at, last_used, hits: 0 };
-            // First to the log: it may know of an entry too many, but not too few.
-            shelf.record(Record::stored(id, meta));
-            shelf.save(&self.tree, category)?;
+            // First to the logs: they may know of an entry too many, but not too few.
+            shelves.entry(category.into()).or_default().record(Record::stored(id, meta));
+            self.save(shelves)?;
             self.tree.publish(draft.file, category, id).inspect_err(|_| {
                 // What was there before still is.
                 let before = self.look_at(category, id, last_used).ok().flatten();
-                shelf.record(Record::found(id, before));
+                shelves.entry(category.into()).or_default().record(Record::found(id, before));
             })
         })
     }
@@ -317,12 +316,16 @@ impl Store {
             let _held = lock.hold(self.tree.root())?;
             let outcome = work(shelves, &mut left);
             // Also what was done before an error.
-            let saved = shelves.iter_mut().map(|(category, shelf)| shelf.save(&self.tree, category));
-            let saved = saved.fold(Ok(()), Result::and);
+            let saved = self.save(shelves);
             outcome.and_then(|done| saved.map(|()| done))
         };
         self.tell(&left);
         outcome
+    }
+
+    fn save(&self, shelves: &mut Shelves) -> Result<()> {
+        let saved = shelves.iter_mut().map(|(category, shelf)| shelf.save(&self.tree, category));
+        saved.fold(Ok(()), Result::and)
     }
 
     /// Brings a category up to date, its reads of this process included.
@@ -386,7 +389,8 @@ impl Store {
             |name: &str| coming.filter(|&(category, ..)| name == category).map(|(_, id, size)| (id, size));
         loop {
             let complete = names.iter().filter_map(|name| Some((name, shelves.get(&**name)?.complete()?)));
-            let sum: u64 = complete.clone().map(|(name, index)| count(index, of(name))).sum();
+            let bytes = complete.clone().map(|(name, index)| count(index, of(name)));
+            let sum = bytes.fold(0, u64::saturating_add);
             let oldest = complete
                 .filter_map(|(name, index)| Some((name, index.oldest(of(name).map(|(id, _)| id))?)))
                 .min_by_key(|(_, (_, meta))| meta.last_used);

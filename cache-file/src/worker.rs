@@ -77,13 +77,12 @@ impl Store {
 
     /// Does all there is; `gently` lets others have the disk half of the time.
     pub(crate) fn work(&self, gently: bool) -> Result<()> {
-        self.tree.sweep(&|| self.goes_on())?;
-        for category in self.tree.categories()? {
-            if self.goes_on() && !self.is_complete(&category)? {
-                self.rebuild(&category, gently)?;
-            }
-        }
-        Ok(())
+        let swept = self.tree.sweep(&|| self.goes_on());
+        let rebuild = |category: &String| match self.goes_on() && !self.is_complete(category)? {
+            true => self.rebuild(category, gently),
+            false => Ok(()),
+        };
+        self.tree.categories()?.iter().map(rebuild).fold(swept, Result::and)
     }
 
     fn goes_on(&self) -> bool {

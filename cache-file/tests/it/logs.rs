@@ -248,4 +248,13 @@ fn category_that_cannot_be_maintained_does_not_keep_others_from_it() {
     for c in &others {
         assert!(!bench.file(c, "k").exists(), "{}", c.name());
     }
+    fs::remove_file(bench.log(&category("c"))).unwrap();
+    for c in &others {
+        cache.put_in(c, "k", &bench.entry("v")).unwrap();
+        fs::remove_file(bench.log(c)).unwrap();
+    }
+    cache.maintain().unwrap_err();
+    for c in &others {
+        assert!(bench.log(c).exists(), "{}", c.name());
+    }
 }
