@@ -76,7 +76,7 @@
 //!
 //! What [`put`](cache_core::Tier::put) or a commit has stored is in its file, and outlives the process, however
 //! that ends. `kill -9` loses the counts of reads since the last write, no more; what was half written is deleted
-//! by the next maintenance, unless the process that writes it is alive. A file is not forced to the disk: after a
+//! by the next maintenance, unless the process that writes it is alive. An entry's file is not forced to the disk: after a
 //! loss of power, entries of the last seconds may be missing or damaged, which the checksum notices.
 //!
 //! # When a file is damaged
@@ -90,7 +90,8 @@
 //!
 //! They share the folder through the lock of the marker file, which is held for the moment of a change, never
 //! for a read. A process that was stopped in that very moment makes the writes of others fail after five seconds; reads
-//! and removals go on. A file system without locks does for one process.
+//! and removals go on. A file system without locks does for one process; what a dead one has left half written
+//! stays there for a day.
 //!
 //! # Files
 //!

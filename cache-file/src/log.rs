@@ -125,7 +125,8 @@ impl LogHead {
             return Ok(());
         }
         let bytes: Vec<u8> = records.iter().flat_map(|record| record.to_bytes(self.generation)).collect();
-        // A part of a record would shift all that come after it.
+        file.seek(SeekFrom::Start(end))?;
+        // Nobody is to believe what was not done.
         file.write_all(&bytes).inspect_err(|_| drop(file.set_len(end)))
     }
 }
@@ -137,6 +138,11 @@ impl Record {
 
     pub(crate) fn removed(id: u64) -> Self {
         Self { kind: Kind::Removed, id, meta: Meta { size: 0, expires_at: None, last_used: 0, hits: 0 } }
+    }
+
+    /// What is to be said of an entry after a look at its file.
+    pub(crate) fn found(id: u64, meta: Option<Meta>) -> Self {
+        meta.map_or(Self::removed(id), |meta| Self::stored(id, meta))
     }
 
     fn to_bytes(self, generation: u64) -> [u8; RECORD_LEN] {

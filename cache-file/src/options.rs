@@ -58,6 +58,9 @@ impl FileOptions {
 
     /// How many bytes the files of all categories together may have; the least recently used ones go.
     /// Default: no bound. Categories have budgets of their own besides.
+    ///
+    /// Each write looks at the usage logs of all categories then, for what other processes have stored: some
+    /// microseconds for each.
     #[must_use]
     pub fn byte_limit(mut self, limit: impl Into<Budget>) -> Self {
         self.byte_limit = limit.into();

@@ -22,8 +22,10 @@ const SLACK: u64 = 64 << 10;
 pub(crate) struct Shelf {
     /// The log that all else here is about.
     log: Option<LogHead>,
-    /// The log between [`sync`](Self::sync) and [`save`](Self::save), and where it ends.
-    open: Option<(File, u64)>,
+    /// The log between [`sync`](Self::sync) and [`save`](Self::save).
+    file: Option<File>,
+    /// Where the log ends.
+    end: u64,
     /// How far the log is in the index.
     read_to: u64,
     /// `None` if the log is long and was not read so far.
@@ -47,8 +49,10 @@ impl Shelf {
     /// The log cannot be read.
     pub(crate) fn sync(&mut self, tree: &Tree, category: &str, reading: Reading) -> Result<()> {
         let failed = |error| storage(error, &tree.log(category), "reading the usage log");
-        self.open = None;
-        self.unsaved.clear();
+        if !self.unsaved.is_empty() {
+            // A guard that panicked came between: what is known is more than what is written.
+            *self = Self::default();
+        }
         let mut opened = None;
         if let Some(mut file) = tree.open_log(category)? {
             opened = LogHead::read(&mut file).map_err(failed)?.map(|head| (file, head));
@@ -59,12 +63,9 @@ impl Shelf {
             *self = Self { index: Some(index), ..Self::default() };
             return Ok(());
         };
-        let len = file.metadata().map_err(failed)?.len();
-        let end = len - len.saturating_sub(HEAD) % RECORD;
-        if end < len {
-            // A write that was cut off.
-            file.set_len(end).map_err(failed)?;
-        }
+        // A record that was cut off is written over.
+        let records = file.metadata().map_err(failed)?.len().saturating_sub(HEAD) / RECORD;
+        let end = HEAD + records * RECORD;
         if self.log != Some(head) || end < self.read_to {
             let shortened = self.log == Some(head);
             *self = Self { log: Some(head), read_to: HEAD, ..Self::default() };
@@ -78,22 +79,21 @@ impl Shelf {
         match &mut self.index {
             Some(index) if all => {
                 let damaged = head.read_records(&mut file, self.read_to, end, |record| index.apply(record));
-                self.read_to = end;
                 if damaged.map_err(failed)? > 0 {
                     tracing::warn!(category, "the usage log is damaged; it will be made anew");
                     index.doubt();
                 }
+                self.read_to = end;
             }
             _ => {}
         }
-        self.open = Some((file, end));
+        (self.file, self.end) = (Some(file), end);
         Ok(())
     }
 
     /// The index, unless a part of the log is still to be read.
     pub(crate) fn index(&self) -> Option<&Index> {
-        let end = self.open.as_ref().map_or(self.read_to, |&(_, end)| end);
-        self.index.as_ref().filter(|_| self.read_to == end)
+        self.index.as_ref().filter(|_| self.read_to == self.end)
     }
 
     /// The index, if it knows every entry.
@@ -111,27 +111,33 @@ impl Shelf {
         self.unsaved.push(record);
     }
 
-    /// Writes to the log what was noted since [`sync`](Self::sync).
+    /// Writes to the log what was noted, and lets go of it: there may be more categories than files that a
+    /// process may have open, and Windows does not let others replace what is open.
     ///
     /// # Errors
     /// It cannot be written. What is known is then forgotten, and read again the next time.
     pub(crate) fn save(&mut self, tree: &Tree, category: &str) -> Result<()> {
+        let mut file = self.file.take();
         if self.unsaved.is_empty() {
             return Ok(());
         }
+        if file.is_none() && self.log.is_some() {
+            file = tree.open_log(category)?;
+        }
         let records = std::mem::take(&mut self.unsaved);
-        let outcome = match (&mut self.open, self.log) {
-            (Some((file, end)), Some(head)) => {
-                let appended = head.append(file, *end, &records);
+        let outcome = match (file, self.log) {
+            (Some(mut file), Some(head)) => {
+                let appended = head.append(&mut file, self.end, &records);
                 let len = records.len() as u64 * RECORD;
-                if self.read_to == *end {
+                if self.read_to == self.end {
                     self.read_to += len;
                 }
-                *end += len;
+                self.end += len;
                 appended.map_err(|error| storage(error, &tree.log(category), "writing the usage log"))
             }
             _ => {
-                let complete = self.complete().is_some();
+                // One that is gone now had more in it than there is to write.
+                let complete = self.log.is_none() && self.complete().is_some();
                 self.start(tree, category, complete, records.into_iter())
             }
         };
@@ -197,8 +203,7 @@ impl Shelf {
             .write(draft.as_file_mut(), records)
             .map_err(|error| storage(error, &tree.log(category), "writing the usage log"))?;
         tree.publish_log(draft, category)?;
-        self.open = tree.open_log(category)?.map(|file| (file, end));
-        (self.log, self.read_to) = (Some(head), end);
+        (self.log, self.end, self.read_to) = (Some(head), end, end);
         Ok(())
     }
 }

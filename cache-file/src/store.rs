@@ -87,11 +87,11 @@ pub(crate) enum Fault {
 
 impl Store {
     pub(crate) fn open(dir: &Path, options: FileOptions) -> Result<Self> {
-        let (tree, marker) = Tree::open(dir)?;
+        let (tree, lock) = Tree::open(dir)?;
         Ok(Self {
             options,
             tree,
-            ledger: Mutex::new(Ledger { lock: Lock::new(marker), shelves: HashMap::new() }),
+            ledger: Mutex::new(Ledger { lock, shelves: HashMap::new() }),
             hits: Hits::default(),
             pool: Pool::default(),
             limits: Mutex::default(),
@@ -177,35 +177,27 @@ impl Store {
     /// next tries again if this fails.
     fn discard(&self, key: &Key<'_>, fault: Fault) {
         let (category, id) = (key.category().name(), key.stable_hash());
-        let mut ledger = self.ledger.lock();
-        let Ledger { lock, shelves } = &mut *ledger;
-        let Ok(_held) = lock.hold(self.tree.root()) else { return };
-        let found = match self.tree.open_entry(category, id) {
-            Ok(Some((mut file, len))) => Opening::read(&mut file, len, &mut self.pool.take().buffer),
-            _ => return,
-        };
-        let still = match (fault, found) {
-            (Fault::Damaged(Some(salt)) | Fault::Expired(salt), Ok(found)) => found.head.salt == salt,
-            (Fault::Damaged(_), Err(error)) => matches!(error.kind(), ErrorKind::Corrupt(_)),
-            _ => false,
-        };
-        if !still || self.tree.delete(category, id).is_err() {
-            return;
-        }
-        let shelf = shelves.entry(category.into()).or_default();
-        let mut left = Vec::new();
-        if shelf.sync(&self.tree, category, Reading::Short).is_ok() {
-            let meta = shelf.index().and_then(|index| index.get(id)).copied();
+        let _ = self.locked(|shelves, left| {
+            let Some((mut file, len)) = self.tree.open_entry(category, id)? else { return Ok(()) };
+            let found = Opening::read(&mut file, len, &mut self.pool.take().buffer);
+            let still = match (fault, found) {
+                (Fault::Damaged(Some(salt)) | Fault::Expired(salt), Ok(found)) => found.head.salt == salt,
+                (Fault::Damaged(_), Err(error)) => matches!(error.kind(), ErrorKind::Corrupt(_)),
+                _ => false,
+            };
+            if !still {
+                return Ok(());
+            }
+            self.tree.delete(category, id)?;
+            let shelf = shelves.entry(category.into()).or_default();
+            shelf.sync(&self.tree, category, Reading::Short)?;
             if let Fault::Expired(_) = fault {
+                let meta = shelf.index().and_then(|index| index.get(id)).copied();
                 left.push(Left::new(category, Cause::Expired, key.as_str(), meta));
             }
             shelf.record(Record::removed(id));
-            // A log that cannot be written is a little behind.
-            let _ = shelf.save(&self.tree, category);
-        }
-        drop(_held);
-        drop(ledger);
-        self.tell(&left);
+            Ok(())
+        });
     }
 
     /// Begins the file of an entry under `key`.
@@ -220,9 +212,11 @@ impl Store {
 
     /// The most bytes that the file of `key` may have.
     fn limit(&self, key: &Key<'_>) -> u64 {
-        let (budget, one) = (key.category().route().byte_limit(), self.options.max_file_size.limit());
         // The budget of the category is the more specific word.
-        let own = if budget < u64::MAX { one.max(budget).min(budget) } else { one };
+        let own = match key.category().route().byte_limit() {
+            u64::MAX => self.options.max_file_size.limit(),
+            budget => budget,
+        };
         own.min(self.options.byte_limit.limit())
     }
 
@@ -251,49 +245,29 @@ impl Store {
         guard: &dyn Guard,
     ) -> Result<()> {
         draft.finish(key, meta).map_err(|error| error.about(key))?;
-        let mut left = Vec::new();
-        let outcome = self.publish_locked(draft, key, meta, guard, &mut left);
-        self.tell(&left);
-        outcome
-    }
-
-    fn publish_locked(
-        &self,
-        draft: Draft,
-        key: &Key<'_>,
-        meta: &EntryMeta,
-        guard: &dyn Guard,
-        left: &mut Vec<Left>,
-    ) -> Result<()> {
         let (category, id, size) = (key.category().name(), key.stable_hash(), draft.len());
         let limit = key.category().route().byte_limit();
         self.limits.lock().insert(category.into(), limit);
-        let mut ledger = self.ledger.lock();
-        self.check_open()?;
-        let Ledger { lock, shelves } = &mut *ledger;
-        let _held = lock.hold(self.tree.root())?;
-        self.sync(shelves, category, Reading::Short)?;
-        self.make_room(shelves, Some((category, id, size)), category, limit, left)?;
-        self.keep_total(shelves, Some((category, id, size)), Reading::Short, left)?;
-        let shelf = shelves.entry(category.into()).or_default();
-        // Last of all that can keep the entry from appearing, the disk apart.
-        if !guard.holds() {
-            return shelf.save(&self.tree, category);
-        }
-        let last_used = self.options.clock.now().wall;
-        let meta = Meta { size, expires_at: meta.expires_at, last_used, hits: 0 };
-        // First to the log: it may know of an entry too many, but not too few.
-        shelf.record(Record::stored(id, meta));
-        shelf.save(&self.tree, category)?;
-        let published = self.tree.publish(draft.file, category, id);
-        if published.is_err() {
-            shelf.sync(&self.tree, category, Reading::Short)?;
-            // What was there before still is.
-            let before = self.look_at(category, id, last_used).ok().flatten();
-            shelf.record(before.map_or(Record::removed(id), |meta| Record::stored(id, meta)));
-            shelf.save(&self.tree, category)?;
-        }
-        published
+        self.locked(|shelves, left| {
+            self.check_open()?;
+            self.sync(shelves, category, Reading::Short)?;
+            self.make_room(shelves, Some((category, id, size)), category, limit, left)?;
+            self.keep_total(shelves, Some((category, id, size)), Reading::Short, left)?;
+            // Last of all that can keep the entry from appearing, the disk apart.
+            if !guard.holds() {
+                return Ok(());
+            }
+            let last_used = self.options.clock.now().wall;
+            let meta = Meta { size, expires_at: meta.expires_at, last_used, hits: 0 };
+            // First to the logs: they may know of an entry too many, but not too few.
+            shelves.entry(category.into()).or_default().record(Record::stored(id, meta));
+            self.save(shelves)?;
+            self.tree.publish(draft.file, category, id).inspect_err(|_| {
+                // What was there before still is.
+                let before = self.look_at(category, id, last_used).ok().flatten();
+                shelves.entry(category.into()).or_default().record(Record::found(id, before));
+            })
+        })
     }
 
     pub(crate) fn remove(&self, key: &Key<'_>, guard: &dyn Guard) -> Result<()> {
@@ -307,29 +281,51 @@ impl Store {
         }
         self.tree.delete(category, id)?;
         // A process that was stopped does not keep an entry from being removed.
-        if held.is_ok() {
-            let shelf = shelves.entry(category.into()).or_default();
-            shelf.sync(&self.tree, category, Reading::Short)?;
-            if shelf.complete().is_none_or(|index| index.get(id).is_some()) {
-                shelf.record(Record::removed(id));
-                shelf.save(&self.tree, category)?;
-            }
+        if held.is_err() {
+            return Ok(());
         }
-        Ok(())
+        let shelf = shelves.entry(category.into()).or_default();
+        shelf.sync(&self.tree, category, Reading::Short)?;
+        if shelf.complete().is_none_or(|index| index.get(id).is_some()) {
+            shelf.record(Record::removed(id));
+        }
+        shelf.save(&self.tree, category)
     }
 
     pub(crate) fn clear(self: &Arc<Self>, category: &str) -> Result<()> {
-        let mut ledger = self.ledger.lock();
-        self.check_open()?;
-        let Ledger { lock, shelves } = &mut *ledger;
-        let held = lock.hold(self.tree.root())?;
-        self.tree.clear(category)?;
-        shelves.remove(category);
-        self.hits.take(category);
-        drop(held);
-        drop(ledger);
+        self.locked(|shelves, _| {
+            self.check_open()?;
+            self.tree.clear(category)?;
+            shelves.remove(category);
+            self.hits.take(category);
+            Ok(())
+        })?;
         self.start_work();
         Ok(())
+    }
+
+    /// Does something under the locks, writes down what was noted, and then tells who left.
+    pub(crate) fn locked<T>(
+        &self,
+        work: impl FnOnce(&mut Shelves, &mut Vec<Left>) -> Result<T>,
+    ) -> Result<T> {
+        let mut left = Vec::new();
+        let outcome = {
+            let mut ledger = self.ledger.lock();
+            let Ledger { lock, shelves } = &mut *ledger;
+            let _held = lock.hold(self.tree.root())?;
+            let outcome = work(shelves, &mut left);
+            // Also what was done before an error.
+            let saved = self.save(shelves);
+            outcome.and_then(|done| saved.map(|()| done))
+        };
+        self.tell(&left);
+        outcome
+    }
+
+    fn save(&self, shelves: &mut Shelves) -> Result<()> {
+        let saved = shelves.iter_mut().map(|(category, shelf)| shelf.save(&self.tree, category));
+        saved.fold(Ok(()), Result::and)
     }
 
     /// Brings a category up to date, its reads of this process included.
@@ -359,9 +355,9 @@ impl Store {
         let Some(shelf) = shelves.get_mut(category) else { return Ok(()) };
         while let Some(index) = shelf.complete()
             && count(index, coming) > limit
-            && let Some((id, meta)) = index.oldest(coming.map(|(id, _)| id))
+            && let Some(oldest) = index.oldest(coming.map(|(id, _)| id))
         {
-            self.evict(shelf, category, id, meta, left)?;
+            self.dismiss(shelf, category, oldest, Cause::Evicted, left)?;
         }
         Ok(())
     }
@@ -382,6 +378,7 @@ impl Store {
         for name in &names {
             if coming.is_none_or(|(category, ..)| name != category) {
                 self.sync(shelves, name, reading)?;
+                shelves.get_mut(&**name).map_or(Ok(()), |shelf| shelf.save(&self.tree, name))?;
             }
         }
         // It has no folder before its first entry.
@@ -392,45 +389,41 @@ impl Store {
             |name: &str| coming.filter(|&(category, ..)| name == category).map(|(_, id, size)| (id, size));
         loop {
             let complete = names.iter().filter_map(|name| Some((name, shelves.get(&**name)?.complete()?)));
-            let sum: u64 = complete.clone().map(|(name, index)| count(index, of(name))).sum();
+            let bytes = complete.clone().map(|(name, index)| count(index, of(name)));
+            let sum = bytes.fold(0, u64::saturating_add);
             let oldest = complete
                 .filter_map(|(name, index)| Some((name, index.oldest(of(name).map(|(id, _)| id))?)))
                 .min_by_key(|(_, (_, meta))| meta.last_used);
             match oldest {
-                Some((name, (id, meta))) if sum > limit => {
+                Some((name, oldest)) if sum > limit => {
                     if let Some(shelf) = shelves.get_mut(&**name) {
-                        self.evict(shelf, name, id, meta, left)?;
+                        self.dismiss(shelf, name, oldest, Cause::Evicted, left)?;
                     }
                 }
                 _ => break,
             }
         }
-        for name in names.iter().filter(|name| coming.is_none_or(|(category, ..)| **name != category)) {
-            if let Some(shelf) = shelves.get_mut(&**name) {
-                shelf.save(&self.tree, name)?;
-            }
-        }
         Ok(())
     }
 
-    fn evict(
+    /// Lets an entry go.
+    pub(crate) fn dismiss(
         &self,
         shelf: &mut Shelf,
         category: &str,
-        id: u64,
-        meta: Meta,
+        (id, meta): (u64, Meta),
+        cause: Cause,
         left: &mut Vec<Left>,
     ) -> Result<()> {
-        if let Some(key) = self.key_of(category, id) {
-            left.push(Left::new(category, Cause::Evicted, &key, Some(meta)));
-        }
+        let key = self.key_of(category, id);
         self.tree.delete(category, id)?;
         shelf.record(Record::removed(id));
+        left.extend(key.map(|key| Left::new(category, cause, &key, Some(meta))));
         Ok(())
     }
 
     /// The key of an entry, if somebody wants to know.
-    pub(crate) fn key_of(&self, category: &str, id: u64) -> Option<String> {
+    fn key_of(&self, category: &str, id: u64) -> Option<String> {
         self.observer.read().as_ref()?;
         let (mut file, len) = self.tree.open_entry(category, id).ok()??;
         let buffer = &mut self.pool.take().buffer;
@@ -439,7 +432,7 @@ impl Store {
     }
 
     /// Tells the observer who left. No lock is held.
-    pub(crate) fn tell(&self, left: &[Left]) {
+    fn tell(&self, left: &[Left]) {
         let Some(observer) = self.observer.read().clone() else { return };
         for Left { category, cause, touch } in left {
             let last_touch = touch.clone();
@@ -456,7 +449,7 @@ fn count(index: &crate::index::Index, coming: Option<(u64, u64)>) -> u64 {
 }
 
 impl Left {
-    pub(crate) fn new(category: &str, cause: Cause, key: &str, meta: Option<Meta>) -> Self {
+    fn new(category: &str, cause: Cause, key: &str, meta: Option<Meta>) -> Self {
         let (hits, last) = meta.map_or((0, 0), |meta| (meta.hits, meta.last_used));
         Self { category: category.into(), cause, touch: Touch { key: key.to_owned(), hits, last } }
     }

@@ -4,10 +4,13 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use cache_core::{Error, ErrorKind, Result};
 use tempfile::NamedTempFile;
+
+use crate::lock::Lock;
 
 /// Says that a folder is a cache of ours; held by whoever changes something in it.
 const MARKER: &str = ".warmstart";
@@ -20,6 +23,9 @@ const TEMPORARY: &str = ".tmp";
 
 /// The usage log of a category.
 const LOG: &str = "usage.log";
+
+/// After how long a temporary file that cannot be locked is taken for one that nobody writes.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How many folders there are on each of the two levels of a category.
 pub(crate) const FANOUT: u64 = 16;
@@ -63,17 +69,17 @@ impl Leaf {
 }
 
 impl Tree {
-    /// Opens the folder, makes it where it is missing, and returns the marker too.
+    /// Opens the folder, makes it where it is missing, and returns its lock too.
     ///
     /// # Errors
     /// [`ErrorKind::Foreign`] for a folder that holds something and is no cache; [`ErrorKind::Storage`].
-    pub(crate) fn open(dir: &Path) -> Result<(Self, File)> {
+    pub(crate) fn open(dir: &Path) -> Result<(Self, Lock)> {
         let refused = |error, doing| storage(error, dir, doing);
         private_folder().recursive(true).create(dir).map_err(|error| refused(error, "making the folder"))?;
         let root = if cfg!(windows) { std::path::absolute(dir) } else { fs::canonicalize(dir) };
         let root = root.map_err(|error| refused(error, "opening the folder"))?;
         let marker = root.join(MARKER);
-        let mut file = match open_file(&marker, OpenOptions::new().read(true).write(true)) {
+        let file = match open_file(&marker, OpenOptions::new().read(true).write(true)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let mut inside = fs::read_dir(&root).map_err(|error| refused(error, "listing the folder"))?;
                 // Another process may be making this very cache.
@@ -87,12 +93,12 @@ impl Tree {
             opened => opened,
         }
         .map_err(|error| storage(error, &marker, "opening the marker"))?;
-        let mut mark = Vec::new();
-        (&mut file).take(100).read_to_end(&mut mark).map_err(|error| refused(error, "reading the marker"))?;
-        if mark.is_empty() {
-            file.write_all(MARK).map_err(|error| storage(error, &marker, "writing the marker"))?;
-        } else if mark != MARK {
-            let why = format!("its marker is {:?}", String::from_utf8_lossy(&mark).trim_end());
+        let mut lock = Lock::new(file);
+        // Windows lets nobody read what another has locked. Elsewhere, who was stopped keeps nobody from opening.
+        let marked = if cfg!(windows) { mark(lock.hold(&root)?.0) } else { mark(&lock.file) };
+        let found = marked.map_err(|error| storage(error, &marker, "reading or writing the marker"))?;
+        if found != MARK {
+            let why = format!("its marker is {:?}", String::from_utf8_lossy(&found).trim_end());
             return Err(Error::new(ErrorKind::Foreign(why)).about(dir.display()));
         }
         let tree = Self {
@@ -100,7 +106,7 @@ impl Tree {
             handle: File::open(&root).map_err(|error| refused(error, "opening the folder"))?,
             root,
         };
-        Ok((tree, file))
+        Ok((tree, lock))
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -191,12 +197,22 @@ impl Tree {
         self.refuse_links(folders)
     }
 
+    /// Refuses to write into a folder that another has made in the place of ours: reads would not find it.
+    fn refuse_deleted(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        if !is_linked(&self.handle) {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the folder of the cache was deleted"));
+        }
+        Ok(())
+    }
+
     /// A new file under a temporary name, locked: whoever can lock it knows that its process is gone.
     pub(crate) fn temporary(&self) -> Result<NamedTempFile> {
         let dir = self.root.join(TEMPORARY);
         loop {
             let made = self
-                .make(Path::new(TEMPORARY))
+                .refuse_deleted()
+                .and_then(|()| self.make(Path::new(TEMPORARY)))
                 .and_then(|()| NamedTempFile::new_in(&dir))
                 .map_err(|error| storage(error, &dir, "making a file"))?;
             // A cleaner may have come between, and have the file or have deleted it.
@@ -210,8 +226,8 @@ impl Tree {
     pub(crate) fn publish(&self, draft: NamedTempFile, category: &str, id: u64) -> Result<()> {
         let path = self.entry(category, id);
         let leaf = Path::new(&folder_name(category)).join(Leaf::of(id).path());
-        let published = self.make(&leaf).and_then(|()| draft.persist(&path).map_err(|error| error.error));
-        published.map(drop).map_err(|error| storage(error, &path, "storing an entry"))
+        let published = self.make(&leaf).and_then(|()| give_place(draft, &path));
+        published.map_err(|error| storage(error, &path, "storing an entry"))
     }
 
     /// Deletes the entry `id`. It is no error if there is none.
@@ -310,12 +326,12 @@ impl Tree {
         self.root.join(folder_name(category)).join(LOG)
     }
 
-    /// The usage log of a category, to read and to append to, if there is one. What is no file is none.
+    /// The usage log of a category, to read and to write, if there is one. What is no file is none.
     pub(crate) fn open_log(&self, category: &str) -> Result<Option<File>> {
         let path = self.log(category);
         let opened = self
             .refuse_links(Path::new(&folder_name(category)))
-            .and_then(|()| open_file(&path, OpenOptions::new().read(true).append(true)));
+            .and_then(|()| open_file(&path, OpenOptions::new().read(true).write(true)));
         match opened {
             Err(error) if error.kind() == io::ErrorKind::NotFound || is_no_file(&path) => Ok(None),
             opened => opened.map(Some).map_err(|error| storage(error, &path, "opening the usage log")),
@@ -328,8 +344,32 @@ impl Tree {
         let published = self
             .make(Path::new(&folder_name(category)))
             .and_then(|()| if is_no_file(&path) { self.take_away(&path) } else { Ok(()) })
-            .and_then(|()| draft.persist(&path).map_err(|error| error.error));
-        published.map(drop).map_err(|error| storage(error, &path, "writing the usage log"))
+            .and_then(|()| give_place(draft, &path));
+        published.map_err(|error| storage(error, &path, "writing the usage log"))
+    }
+}
+
+/// What the marker holds; an empty one is new.
+fn mark(mut file: &File) -> io::Result<Vec<u8>> {
+    let mut found = Vec::new();
+    file.take(100).read_to_end(&mut found)?;
+    if found.is_empty() {
+        file.write_all(MARK)?;
+        // One that a loss of power has left as zeros would be somebody else's for ever.
+        file.sync_all()?;
+        found.extend(MARK);
+    }
+    Ok(found)
+}
+
+/// Moves a file to its place.
+fn give_place(draft: NamedTempFile, path: &Path) -> io::Result<()> {
+    // On Windows, `persist` does not replace what somebody reads.
+    if cfg!(windows) {
+        fs::rename(draft.path(), path)
+    } else {
+        draft.persist(path)?;
+        Ok(())
     }
 }
 
@@ -376,6 +416,7 @@ fn category_name(folder: &str) -> Option<String> {
 }
 
 fn private_folder() -> DirBuilder {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has something to set"))]
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -414,10 +455,15 @@ fn is_locked_by_another(file: &File) -> bool {
     matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock))
 }
 
-/// Deletes a temporary file that nobody is writing, under its lock.
+/// Deletes a temporary file that nobody is writing: under its lock or, where there are no locks, after a day.
 fn delete_unused(path: &Path) -> io::Result<()> {
     let file = open_file(path, OpenOptions::new().read(true))?;
-    if is_locked_by_another(&file) { Ok(()) } else { fs::remove_file(path) }
+    let unused = match file.try_lock() {
+        Ok(()) => true,
+        Err(fs::TryLockError::WouldBlock) => false,
+        Err(fs::TryLockError::Error(_)) => file.metadata()?.modified()?.elapsed().is_ok_and(|age| age > DAY),
+    };
+    if unused { fs::remove_file(path) } else { Ok(()) }
 }
 
 /// Deletes a folder with all that is in it, links as such, until `go_on` says no.

@@ -9,10 +9,10 @@ use cache_core::{Cause, EntryInfo, Result, Usage};
 
 use crate::{
     format::Opening,
-    index::Meta,
+    index::Index,
     log::Record,
-    shelf::Reading,
-    store::{Ledger, Left, Shelves, Store},
+    shelf::{Reading, Shelf},
+    store::{Shelves, Store},
     tree::Leaf,
 };
 
@@ -23,35 +23,34 @@ impl Store {
     pub(crate) fn maintain(self: &Arc<Self>) -> Result<()> {
         self.check_open()?;
         let leaf = Leaf::number(self.audited.fetch_add(1, SeqCst));
-        for category in self.tree.categories()? {
-            while self.expire(&category)? == STEP {}
-            let limit = self.limits.lock().get(&*category).copied().unwrap_or(u64::MAX);
-            self.locked(|store, shelves, left| {
-                store.sync(shelves, &category, Reading::All)?;
-                store.audit(shelves, &category, leaf)?;
-                store.make_room(shelves, None, &category, limit, left)?;
-                let Some(shelf) = shelves.get_mut(&*category) else { return Ok(()) };
-                shelf.save(&store.tree, &category)?;
-                shelf.compact(&store.tree, &category)
-            })?;
-        }
-        self.locked(|store, shelves, left| store.keep_total(shelves, None, Reading::All, left))?;
-        if self.options.threaded {
+        let categories = self.tree.categories()?;
+        // What is wrong with one category does not keep the others from their share.
+        let tended = categories.iter().map(|category| self.tend(category, leaf)).fold(Ok(()), Result::and);
+        let kept = self.locked(|shelves, left| self.keep_total(shelves, None, Reading::All, left));
+        let worked = if self.options.threaded {
             self.start_work();
             Ok(())
         } else {
             self.work(false)
-        }
+        };
+        tended.and(kept).and(worked)
+    }
+
+    fn tend(&self, category: &str, leaf: Leaf) -> Result<()> {
+        while self.expire(category)? == STEP {}
+        let limit = self.limits.lock().get(category).copied().unwrap_or(u64::MAX);
+        self.locked(|shelves, left| {
+            self.sync(shelves, category, Reading::All)?;
+            self.audit(shelves, category, leaf)?;
+            self.make_room(shelves, None, category, limit, left)?;
+            shelves.get_mut(category).map_or(Ok(()), |shelf| shelf.compact(&self.tree, category))
+        })
     }
 
     /// Writes what was read to the logs. Where that fails, the order of use is a little off.
     pub(crate) fn tell_hits(&self) {
         for category in self.hits.categories() {
-            let told = self.locked(|store, shelves, _| {
-                store.sync(shelves, &category, Reading::Short)?;
-                shelves.get_mut(&category).map_or(Ok(()), |shelf| shelf.save(&store.tree, &category))
-            });
-            if let Err(error) = told {
+            if let Err(error) = self.locked(|shelves, _| self.sync(shelves, &category, Reading::Short)) {
                 tracing::warn!(category = &*category, %error, "use of the cache is forgotten");
             }
         }
@@ -62,13 +61,11 @@ impl Store {
         self.check_open()?;
         let mut hits = HashMap::new();
         // Without the counts the listing is still worth having.
-        let _ = self.locked(|store, shelves, _| {
-            store.sync(shelves, category, Reading::All)?;
-            let Some(shelf) = shelves.get_mut(category) else { return Ok(()) };
-            if let Some(index) = shelf.index() {
-                hits.extend(index.iter().map(|(id, meta)| (id, meta.hits)));
-            }
-            shelf.save(&store.tree, category)
+        let _ = self.locked(|shelves, _| {
+            self.sync(shelves, category, Reading::All)?;
+            let index = shelves.get(category).and_then(Shelf::index);
+            hits.extend(index.into_iter().flat_map(Index::iter).map(|(id, meta)| (id, meta.hits)));
+            Ok(())
         });
         for leaf in Leaf::all() {
             for (id, ..) in self.tree.list(category, leaf)? {
@@ -97,11 +94,10 @@ impl Store {
     /// How much there is, by the index, or else by looking.
     pub(crate) fn usage(&self, category: &str) -> Result<Usage> {
         self.check_open()?;
-        let known = self.locked(|store, shelves, _| {
-            store.sync(shelves, category, Reading::All)?;
-            let Some(shelf) = shelves.get_mut(category) else { return Ok(None) };
-            shelf.save(&store.tree, category)?;
-            Ok(shelf.complete().map(|index| Usage { entries: index.len() as u64, bytes: index.bytes() }))
+        let known = self.locked(|shelves, _| {
+            self.sync(shelves, category, Reading::All)?;
+            let index = shelves.get(category).and_then(Shelf::complete);
+            Ok(index.map(|index| Usage { entries: index.len() as u64, bytes: index.bytes() }))
         })?;
         if let Some(usage) = known {
             return Ok(usage);
@@ -115,42 +111,18 @@ impl Store {
         Ok(usage)
     }
 
-    /// Does something under the locks, and afterwards tells who left.
-    fn locked<T>(&self, work: impl FnOnce(&Self, &mut Shelves, &mut Vec<Left>) -> Result<T>) -> Result<T> {
-        let mut left = Vec::new();
-        let outcome = {
-            let mut ledger = self.ledger.lock();
-            let Ledger { lock, shelves } = &mut *ledger;
-            let _held = lock.hold(self.tree.root())?;
-            work(self, shelves, &mut left)
-        };
-        self.tell(&left);
-        outcome
-    }
-
     /// Deletes up to [`STEP`] expired entries and says how many.
     fn expire(&self, category: &str) -> Result<usize> {
         let now = self.options.clock.now().wall;
-        self.locked(|store, shelves, left| {
-            store.sync(shelves, category, Reading::All)?;
+        self.locked(|shelves, left| {
+            self.sync(shelves, category, Reading::All)?;
             let Some(shelf) = shelves.get_mut(category) else { return Ok(0) };
-            let expired =
-                |(id, meta): (u64, &Meta)| meta.expires_at.filter(|&at| at <= now).map(|_| (id, *meta));
-            let expired: Vec<_> = shelf
-                .index()
-                .into_iter()
-                .flat_map(|index| index.iter())
-                .filter_map(expired)
-                .take(STEP)
-                .collect();
-            for &(id, meta) in &expired {
-                if let Some(key) = store.key_of(category, id) {
-                    left.push(Left::new(category, Cause::Expired, &key, Some(meta)));
-                }
-                store.tree.delete(category, id)?;
-                shelf.record(Record::removed(id));
+            let entries = shelf.index().into_iter().flat_map(Index::iter).map(|(id, meta)| (id, *meta));
+            let expired = entries.filter(|(_, meta)| meta.expires_at.is_some_and(|at| at <= now));
+            let expired: Vec<_> = expired.take(STEP).collect();
+            for &entry in &expired {
+                self.dismiss(shelf, category, entry, Cause::Expired, left)?;
             }
-            shelf.save(&store.tree, category)?;
             Ok(expired.len())
         })
     }
@@ -164,10 +136,8 @@ impl Store {
         let mut known: HashMap<u64, u64> = known.map(|(id, meta)| (id, meta.size)).collect();
         let mut records = Vec::new();
         for (id, len, written) in self.tree.list(category, leaf)? {
-            if known.remove(&id) != Some(len)
-                && let Some(meta) = self.look_at(category, id, written)?
-            {
-                records.push(Record::stored(id, meta));
+            if known.remove(&id) != Some(len) {
+                records.push(Record::found(id, self.count(category, id, len, written)));
             }
         }
         records.extend(known.into_keys().map(Record::removed));

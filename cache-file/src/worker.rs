@@ -13,13 +13,7 @@ use std::{
 use cache_core::{ErrorKind, Result};
 use parking_lot::Mutex;
 
-use crate::{
-    format::Opening,
-    index::Meta,
-    shelf::Reading,
-    store::{Ledger, Store},
-    tree::Leaf,
-};
+use crate::{format::Opening, index::Meta, shelf::Reading, store::Store, tree::Leaf};
 
 /// The thread.
 #[derive(Debug, Default)]
@@ -59,10 +53,11 @@ impl Store {
     pub(crate) fn stop_work(&self) {
         self.worker.stop.store(true, SeqCst);
         let thread = self.worker.state.lock().thread.take();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread of the cache panicked");
+        if let Some(thread) = thread {
+            thread.thread().unpark();
+            if thread.join().is_err() {
+                tracing::error!("the thread of the cache panicked");
+            }
         }
     }
 
@@ -82,13 +77,12 @@ impl Store {
 
     /// Does all there is; `gently` lets others have the disk half of the time.
     pub(crate) fn work(&self, gently: bool) -> Result<()> {
-        self.tree.sweep(&|| self.goes_on())?;
-        for category in self.tree.categories()? {
-            if self.goes_on() && !self.is_complete(&category)? {
-                self.rebuild(&category, gently)?;
-            }
-        }
-        Ok(())
+        let swept = self.tree.sweep(&|| self.goes_on());
+        let rebuild = |category: &String| match self.goes_on() && !self.is_complete(category)? {
+            true => self.rebuild(category, gently),
+            false => Ok(()),
+        };
+        self.tree.categories()?.iter().map(rebuild).fold(swept, Result::and)
     }
 
     fn goes_on(&self) -> bool {
@@ -96,12 +90,11 @@ impl Store {
     }
 
     fn is_complete(&self, category: &str) -> Result<bool> {
-        let mut ledger = self.ledger.lock();
-        let Ledger { lock, shelves } = &mut *ledger;
-        let _held = lock.hold(self.tree.root())?;
-        let shelf = shelves.entry(category.into()).or_default();
-        shelf.sync(&self.tree, category, Reading::All)?;
-        Ok(shelf.complete().is_some())
+        self.locked(|shelves, _| {
+            let shelf = shelves.entry(category.into()).or_default();
+            shelf.sync(&self.tree, category, Reading::All)?;
+            Ok(shelf.complete().is_some())
+        })
     }
 
     /// Makes the log of a category anew from the heads of its entries.
@@ -111,31 +104,39 @@ impl Store {
         for leaf in Leaf::all() {
             let start = Instant::now();
             let listed = self.tree.list(category, leaf)?;
-            for &(id, _, written) in &listed {
+            for &(id, len, written) in &listed {
                 if !self.goes_on() {
                     return Ok(());
                 }
-                if let Some(meta) = self.look_at(category, id, written)? {
-                    found.push((id, meta));
-                }
+                // Under the lock, so that what is deleted as damaged has not just been replaced.
+                let meta = self.locked(|_, _| Ok(self.count(category, id, len, written)))?;
+                found.extend(meta.map(|meta| (id, meta)));
             }
             if gently && !listed.is_empty() {
-                std::thread::sleep(start.elapsed());
+                // Not a sleep: who stops the thread ends it.
+                std::thread::park_timeout(start.elapsed());
             }
         }
-        let mut ledger = self.ledger.lock();
-        let Ledger { lock, shelves } = &mut *ledger;
-        let _held = lock.hold(self.tree.root())?;
-        let shelf = shelves.entry(category.into()).or_default();
-        shelf.sync(&self.tree, category, Reading::All)?;
-        // Another process may have been quicker, or the category is gone.
-        if shelf.complete().is_none() && self.tree.has_category(category) {
-            shelf.complete_with(found, &self.tree, category)?;
-        }
-        Ok(())
+        self.locked(|shelves, _| {
+            let shelf = shelves.entry(category.into()).or_default();
+            shelf.sync(&self.tree, category, Reading::All)?;
+            // Another process may have been quicker, or the category is gone.
+            if shelf.complete().is_none() && self.tree.has_category(category) {
+                shelf.complete_with(found, &self.tree, category)?;
+            }
+            Ok(())
+        })
     }
 
-    /// What the head of an entry says; one that is damaged is deleted.
+    /// What an entry counts. One that cannot be read, such as another user's, takes its room all the same.
+    pub(crate) fn count(&self, category: &str, id: u64, len: u64, written: i64) -> Option<Meta> {
+        self.look_at(category, id, written).unwrap_or_else(|error| {
+            tracing::warn!(category, %error, "an entry cannot be looked at");
+            Some(Meta { size: len, expires_at: None, last_used: written, hits: 0 })
+        })
+    }
+
+    /// What the head of an entry says; one that is damaged is deleted, so this needs the lock.
     pub(crate) fn look_at(&self, category: &str, id: u64, last_used: i64) -> Result<Option<Meta>> {
         let Some((mut file, len)) = self.tree.open_entry(category, id)? else { return Ok(None) };
         match Opening::read(&mut file, len, &mut self.pool.take().buffer) {

@@ -43,6 +43,7 @@ fn role_of_a_child_process() {
     match role {
         "crash" => crate::crash::work(dir, name),
         "share" => crate::processes::share(dir, name),
+        "many categories" => crate::logs::use_many_categories(dir),
         "write slowly" => crate::processes::write_slowly(dir),
         #[cfg(target_os = "linux")]
         "stream" => crate::streams::stream_much(dir),

@@ -206,3 +206,20 @@ fn file_of_another_key_with_the_same_hash_is_a_miss_and_gives_way() {
     }
     bench.put_in_order(&cache, &[&c, &d]);
 }
+
+#[test]
+fn sizes_in_a_log_that_no_disk_holds_do_no_harm() {
+    let (bench, categories) = (Bench::new(), ["a", "b"].map(category));
+    for c in &categories {
+        bench.open().put_in(c, "k", &bench.entry("v")).unwrap();
+        let mut log = fs::read(bench.log(c)).unwrap();
+        let generation = u64::from_le_bytes(log[16..24].try_into().unwrap());
+        log[40..48].fill(0xff);
+        let sum = xxh3_64_with_seed(&log[32..72], generation);
+        log[72..80].copy_from_slice(&sum.to_le_bytes());
+        fs::write(bench.log(c), log).unwrap();
+    }
+    let cache = bench.options().byte_limit(1_000).open(bench.path()).unwrap();
+    cache.put_in(&category("c"), "k", &bench.entry("v")).unwrap();
+    assert_eq!(cache.value(&category("c"), "k").unwrap().unwrap(), b"v");
+}

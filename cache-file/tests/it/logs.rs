@@ -6,6 +6,8 @@ use cache_core::{Category, Compression, Route, Tier};
 use cache_file::FileCache;
 
 use crate::bench::{Bench, Calls, category, noise, stored_len, with};
+#[cfg(unix)]
+use crate::child::{child_after, outcome};
 
 const KEYS: usize = 12;
 
@@ -180,4 +182,79 @@ fn background_thread_makes_a_missing_log_anew() {
     cache.close().unwrap();
     drop(cache);
     assert_eq!(bench.open().usage(&c).unwrap(), bench.on_disk(&c));
+}
+
+/// What a child process does that may have few files open.
+pub(crate) fn use_many_categories(dir: &Path) {
+    let bench = Bench::new();
+    let cache = bench.options().byte_limit(1 << 30).open(dir).unwrap();
+    let categories: Vec<_> = (0..200).map(|i| category(&format!("c{i}"))).collect();
+    for c in &categories {
+        cache.put_in(c, "k", &bench.entry("v")).unwrap();
+        cache.value(c, "k").unwrap();
+    }
+    cache.put_in(&categories[0], "k", &bench.entry("v")).unwrap();
+    categories.iter().for_each(|c| assert_eq!(cache.usage(c).unwrap().entries, 1));
+    cache.maintain().unwrap();
+    categories.iter().for_each(|c| cache.remove_from(c, "k").unwrap());
+}
+
+#[cfg(unix)]
+#[test]
+fn few_open_files_do_for_many_categories() {
+    let bench = Bench::new();
+    outcome(child_after("ulimit -n 60", "many categories", &bench.path(), ""));
+}
+
+#[test]
+fn damaged_entry_that_maintenance_deletes_leaves_the_log_too() {
+    let (bench, c) = (Bench::new(), category("c"));
+    let cache = filled(&bench, &c);
+    fs::write(bench.file(&c, "k3"), "no entry").unwrap();
+    // Each folder once.
+    (0..256).for_each(|_| cache.maintain().unwrap());
+    assert!(!bench.file(&c, "k3").exists());
+    assert_eq!(cache.usage(&c).unwrap(), bench.on_disk(&c));
+}
+
+#[test]
+fn what_was_evicted_before_an_error_leaves_the_log_too() {
+    let (bench, c) = (Bench::new(), category("c"));
+    let cache = filled(&bench, &c);
+    // The second in the order of use.
+    fs::remove_file(bench.file(&c, "k2")).unwrap();
+    fs::create_dir(bench.file(&c, "k2")).unwrap();
+    let bounded = with("c", Route::file().compression(Compression::None).budget(300));
+    cache.put_in(&bounded, "new", &bench.entry("v")).unwrap_err();
+    assert!(!bench.file(&c, "k1").exists());
+    assert_eq!(bench.open().usage(&c).unwrap().entries, KEYS as u64 - 1, "k2 is still counted, k1 is not");
+}
+
+#[test]
+fn category_that_cannot_be_maintained_does_not_keep_others_from_it() {
+    let bench = Bench::new();
+    let cache = bench.open();
+    let others = ["a", "b", "d", "e"].map(category);
+    for c in others.iter().chain([&category("c")]) {
+        cache.put_in(c, "k", &bench.entry_for("v", 10)).unwrap();
+    }
+    for digit in 0..16 {
+        let folder = bench.path().join(format!("c/{digit:x}"));
+        fs::remove_dir_all(&folder).unwrap_or_default();
+        fs::write(folder, "no folder").unwrap();
+    }
+    bench.clock.advance(std::time::Duration::from_secs(1));
+    cache.maintain().unwrap_err();
+    for c in &others {
+        assert!(!bench.file(c, "k").exists(), "{}", c.name());
+    }
+    fs::remove_file(bench.log(&category("c"))).unwrap();
+    for c in &others {
+        cache.put_in(c, "k", &bench.entry("v")).unwrap();
+        fs::remove_file(bench.log(c)).unwrap();
+    }
+    cache.maintain().unwrap_err();
+    for c in &others {
+        assert!(bench.log(c).exists(), "{}", c.name());
+    }
 }

@@ -238,6 +238,8 @@ fn folder_that_vanishes_is_empty_and_told() {
     assert!(!bench.path().exists());
     let anew = bench.open();
     anew.put_in(&c, "k", &bench.entry("anew")).unwrap();
+    #[cfg(target_os = "linux")]
+    assert!(is_storage(&cache.put_in(&c, "k", &bench.entry("v")).unwrap_err()), "it would not be found");
     drop(cache);
     assert_eq!(anew.value(&c, "k").unwrap().unwrap(), b"anew");
 }
