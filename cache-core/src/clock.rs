@@ -64,6 +64,7 @@ impl Clock for SystemClock {
 /// Linux), this is a [`SystemClock`].
 #[derive(Debug)]
 pub struct CoarseClock {
+    #[cfg(target_os = "linux")]
     anchor: Time,
     /// The monotonic reading that `wall` belongs to, or [`BUSY`] while a thread changes that.
     #[cfg(target_os = "linux")]
@@ -146,8 +147,7 @@ fn coarse_wall() -> i64 {
 impl CoarseClock {
     /// A clock of this process.
     pub fn new() -> Self {
-        let system = SystemClock::new();
-        Self { anchor: system.anchor, system }
+        Self { system: SystemClock::new() }
     }
 }
 
