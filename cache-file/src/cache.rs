@@ -13,12 +13,9 @@ use cache_core::{
 
 use crate::{
     FileOptions,
-    store::Store,
+    store::{NAME, Store},
     stream::{Reader, Writer},
 };
-
-/// The tier's name in statistics and messages.
-pub(crate) const NAME: &str = "file";
 
 /// A cache of one file per entry.
 ///

@@ -5,10 +5,7 @@ use std::collections::HashMap;
 use hashlink::LinkedHashMap;
 use parking_lot::Mutex;
 
-use crate::{
-    index::Meta,
-    log::{Kind, Record},
-};
+use crate::record::{Kind, Meta, Record};
 
 /// How many entries of a category are remembered at most; further ones keep the place they have in the order
 /// of use.

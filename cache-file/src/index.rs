@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use hashlink::LinkedHashMap;
 
-use crate::log::{Kind, Record};
+use crate::record::{Kind, Meta, Record};
 
 /// The entries of a category, least recently used first.
 #[derive(Debug, Default)]
@@ -14,18 +14,6 @@ pub(crate) struct Index {
     /// What was removed since the index began, as long as entries are still being looked for that it does
     /// not know.
     removed: Option<HashSet<u64>>,
-}
-
-/// What is known of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Meta {
-    /// The length of its file in bytes.
-    pub(crate) size: u64,
-    /// Milliseconds since the Unix epoch.
-    pub(crate) expires_at: Option<i64>,
-    /// Milliseconds since the Unix epoch.
-    pub(crate) last_used: i64,
-    pub(crate) hits: u32,
 }
 
 impl Index {

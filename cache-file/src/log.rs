@@ -10,22 +10,18 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::index::Meta;
+use crate::record::{self, Record, word};
 
 const MAGIC: [u8; 8] = *b"warmuses";
 const VERSION: u16 = 1;
 
 const HEAD_LEN: usize = 32;
-const RECORD_LEN: usize = 48;
 
 /// The bytes before the first record.
 pub(crate) const HEAD: u64 = HEAD_LEN as u64;
 
 /// The bytes of a record.
-pub(crate) const RECORD: u64 = RECORD_LEN as u64;
-
-/// How an entry says that it never expires.
-const NEVER: i64 = i64::MAX;
+pub(crate) const RECORD: u64 = record::LEN as u64;
 
 /// The head of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,23 +30,6 @@ pub(crate) struct LogHead {
     pub(crate) generation: u64,
     /// Whether every entry of the category is in it.
     pub(crate) complete: bool,
-}
-
-/// One thing that happened to an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Record {
-    pub(crate) kind: Kind,
-    pub(crate) id: u64,
-    pub(crate) meta: Meta,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Stored, in place of what was there.
-    Stored,
-    Removed,
-    /// Read: so many hits more, the last of them then.
-    Used,
 }
 
 impl LogHead {
@@ -109,7 +88,7 @@ impl LogHead {
         let mut input = io::BufReader::with_capacity(1 << 16, file);
         let mut damaged = 0;
         for _ in 0..(to - from) / RECORD {
-            let mut bytes = [0; RECORD_LEN];
+            let mut bytes = [0; record::LEN];
             input.read_exact(&mut bytes)?;
             match Record::from_bytes(&bytes, self.generation) {
                 Some(record) => visit(&record),
@@ -131,65 +110,10 @@ impl LogHead {
     }
 }
 
-impl Record {
-    pub(crate) fn stored(id: u64, meta: Meta) -> Self {
-        Self { kind: Kind::Stored, id, meta }
-    }
-
-    pub(crate) fn removed(id: u64) -> Self {
-        Self { kind: Kind::Removed, id, meta: Meta { size: 0, expires_at: None, last_used: 0, hits: 0 } }
-    }
-
-    /// What is to be said of an entry after a look at its file.
-    pub(crate) fn found(id: u64, meta: Option<Meta>) -> Self {
-        meta.map_or(Self::removed(id), |meta| Self::stored(id, meta))
-    }
-
-    fn to_bytes(self, generation: u64) -> [u8; RECORD_LEN] {
-        let Self { kind, id, meta: Meta { size, expires_at, last_used, hits } } = self;
-        let mut bytes = [0; RECORD_LEN];
-        bytes[..8].copy_from_slice(&id.to_le_bytes());
-        bytes[8..16].copy_from_slice(&size.to_le_bytes());
-        bytes[16..24].copy_from_slice(&expires_at.unwrap_or(NEVER).to_le_bytes());
-        bytes[24..32].copy_from_slice(&last_used.to_le_bytes());
-        bytes[32..36].copy_from_slice(&hits.to_le_bytes());
-        bytes[36] = match kind {
-            Kind::Stored => 1,
-            Kind::Removed => 2,
-            Kind::Used => 3,
-        };
-        let sum = xxh3_64_with_seed(&bytes[..40], generation);
-        bytes[40..].copy_from_slice(&sum.to_le_bytes());
-        bytes
-    }
-
-    fn from_bytes(bytes: &[u8; RECORD_LEN], generation: u64) -> Option<Self> {
-        if xxh3_64_with_seed(&bytes[..40], generation) != word(bytes, 40) {
-            return None;
-        }
-        let kind = match bytes[36] {
-            1 => Kind::Stored,
-            2 => Kind::Removed,
-            3 => Kind::Used,
-            _ => return None,
-        };
-        let meta = Meta {
-            size: word(bytes, 8),
-            expires_at: Some(word(bytes, 16).cast_signed()).filter(|&at| at != NEVER),
-            last_used: word(bytes, 24).cast_signed(),
-            hits: u32::try_from(word(bytes, 32) & 0xffff_ffff).unwrap_or(u32::MAX),
-        };
-        Some(Self { kind, id: word(bytes, 0), meta })
-    }
-}
-
-fn word(bytes: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{Kind, Meta};
 
     #[test]
     fn records_come_back_and_damaged_ones_do_not() {

@@ -5,8 +5,9 @@ use std::{collections::HashSet, fs::File};
 use cache_core::Result;
 
 use crate::{
-    index::{Index, Meta},
-    log::{HEAD, LogHead, RECORD, Record},
+    index::Index,
+    log::{HEAD, LogHead, RECORD},
+    record::{Meta, Record},
     tree::{Tree, storage},
 };
 

@@ -10,7 +10,7 @@ use cache_core::{Cause, EntryInfo, Result, Usage};
 use crate::{
     format::Opening,
     index::Index,
-    log::Record,
+    record::Record,
     shelf::{Reading, Shelf},
     store::{Shelves, Store},
     tree::Leaf,
