@@ -49,7 +49,8 @@ pub use cache_core::config::CategoryConfig;
 /// - A category of one's own in memory lives for `default_ttl` unless it says otherwise; one elsewhere until
 ///   it has to make room. `ttl = "never"` says that of any category.
 /// - In a path, `~` and variables are not expanded.
-/// - `max_file_size` does not bind a category with a larger `max_size` of its own.
+/// - `max_file_size` does not bind a category with a larger `max_size` of its own; `"unlimited"` is as good as
+///   none.
 /// - What is wrong is refused with its place: no key is ignored, and no value is bent into range.
 ///
 /// ```

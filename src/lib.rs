@@ -1,5 +1,5 @@
 // Its examples run with the default features.
-#![cfg_attr(all(feature = "memory", feature = "sqlite"), doc = include_str!("../README.md"))]
+#![cfg_attr(all(feature = "file", feature = "memory", feature = "sqlite"), doc = include_str!("../README.md"))]
 //!
 //! # Features
 //!

@@ -6,9 +6,9 @@
 //! [`Typed`] is one to a category of a tier that is used alone. Plain bytes may be larger than memory: they
 //! are [read](Handle::reader) and [written](Handle::writer) piece by piece too.
 //!
-//! This crate holds no tier itself. `cache-memory` and `cache-sqlite` are tiers, `warmstart` puts them
-//! together, and anyone can write one: [`Tier`] has five methods to write, and
-//! [`conformance`] tells whether they are right.
+//! This crate holds no tier itself. `cache-memory`, `cache-sqlite` and `cache-file` are tiers, `warmstart` puts
+//! them together, and anyone can write one: [`Tier`] has five methods to write, and [`conformance`] tells
+//! whether they are right.
 //!
 //! # Words
 //!

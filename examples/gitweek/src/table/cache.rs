@@ -21,7 +21,7 @@ pub(crate) fn render(stats: &Stats) -> Result<String, fmt::Error> {
         }
     }
     if let Some(why) = &stats.degraded {
-        writeln!(out, "  in memory only: {why}")?;
+        writeln!(out, "  does without a tier: {why}")?;
     }
     Ok(out)
 }
