@@ -68,7 +68,7 @@ impl FileCache {
     /// Ends the cache. Later calls say [`ErrorKind::Closed`](cache_core::ErrorKind::Closed).
     ///
     /// # Errors
-    /// None so far.
+    /// None.
     pub fn close(&self) -> Result<()> {
         Tier::close(self)
     }
