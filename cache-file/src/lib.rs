@@ -76,8 +76,8 @@
 //!
 //! What [`put`](cache_core::Tier::put) or a commit has stored is in its file, and outlives the process, however
 //! that ends. `kill -9` loses the counts of reads since the last write, no more; what was half written is deleted
-//! by the next maintenance, unless the process that writes it is alive. An entry's file is not forced to the disk: after a
-//! loss of power, entries of the last seconds may be missing or damaged, which the checksum notices.
+//! by the next maintenance, unless the process that writes it is alive. An entry's file is not forced to the disk:
+//! after a loss of power, entries of the last seconds may be missing or damaged, which the checksum notices.
 //!
 //! # When a file is damaged
 //!

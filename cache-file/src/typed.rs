@@ -13,7 +13,8 @@ impl FileCache {
     ///
     /// # Errors
     /// The name is not 1 to 64 of `a-z A-Z 0-9 _ -`, or the shape of the type cannot be traced
-    /// ([`Untraceable`](cache_core::ErrorKind::Untraceable)): then [`typed_with`](Self::typed_with) and [`Route::version`] help.
+    /// ([`Untraceable`](cache_core::ErrorKind::Untraceable)): then [`typed_with`](Self::typed_with) and
+    /// [`Route::version`] help.
     pub fn typed<T>(&self, name: &str) -> Result<Typed<T>>
     where
         T: Serialize + DeserializeOwned + Send + Sync + 'static,
