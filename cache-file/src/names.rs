@@ -1,10 +1,39 @@
-//! The names of folders.
+//! The names of folders and entries, below the root.
+
+/// Two digits of a hash: the folder of an entry within its category.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Leaf(u8);
+
+impl Leaf {
+    pub(crate) fn of(id: u64) -> Self {
+        Self(u8::try_from(id >> 56).unwrap_or(0))
+    }
+
+    /// The folder number `number`, counted round and round.
+    pub(crate) fn number(number: u64) -> Self {
+        Self(u8::try_from(number % 256).unwrap_or(0))
+    }
+
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..=u8::MAX).map(Self)
+    }
+}
+
+/// The folder of some entries of a category.
+pub(crate) fn leaf_name(category: &str, Leaf(digits): Leaf) -> String {
+    format!("{}/{:x}/{:x}", folder_name(category), digits >> 4, digits & 15)
+}
+
+/// The file of an entry.
+pub(crate) fn entry_name(category: &str, id: u64) -> String {
+    format!("{}/{id:016x}", leaf_name(category, Leaf::of(id)))
+}
 
 /// The folder of a category: its name, with capital letters marked, since not every file system tells them
 /// from small ones, and with a mark before names that stand for devices on Windows.
 pub(crate) fn folder_name(category: &str) -> String {
-    let numbered = |name: &str| matches!(name.len(), 4) && matches!(&name[..3], "com" | "lpt");
-    if matches!(category, "con" | "prn" | "aux" | "nul") || numbered(category) {
+    let is_numbered = category.len() == 4 && (category.starts_with("com") || category.starts_with("lpt"));
+    if is_numbered || matches!(category, "con" | "prn" | "aux" | "nul") {
         return format!("~{category}");
     }
     let mut name = String::with_capacity(category.len());
@@ -46,7 +75,7 @@ mod tests {
             assert_eq!(folder_name(category), folder);
             assert_eq!(category_name(folder).as_deref(), Some(category));
         }
-        for stray in [".tmp", "a b", "", "Week", "~x", "+", "a+", "+1"] {
+        for stray in [".tmp", "a b", "", "Week", "~x", "+", "a+", "+1", "aaä"] {
             assert_eq!(category_name(stray), None, "{stray}");
         }
     }

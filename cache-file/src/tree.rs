@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 
 use crate::{
     lock::Lock,
-    names::{category_name, folder_name},
+    names::{Leaf, category_name, entry_name, folder_name, leaf_name},
 };
 
 /// Says that a folder is a cache of ours; held by whoever changes something in it.
@@ -30,9 +30,6 @@ const LOG: &str = "usage.log";
 /// After how long a temporary file that cannot be locked is taken for one that nobody writes.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How many folders there are on each of the two levels of a category.
-pub(crate) const FANOUT: u64 = 16;
-
 /// The folder of a cache.
 ///
 /// ```text
@@ -46,29 +43,6 @@ pub(crate) struct Tree {
     root: PathBuf,
     #[cfg(target_os = "linux")]
     handle: File,
-}
-
-/// Two digits of a hash: the folder of an entry within its category.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Leaf(u8);
-
-impl Leaf {
-    pub(crate) fn of(id: u64) -> Self {
-        Self(u8::try_from(id >> 56).unwrap_or(0))
-    }
-
-    /// The folder number `number`, counted round and round.
-    pub(crate) fn number(number: u64) -> Self {
-        Self(u8::try_from(number % (FANOUT * FANOUT)).unwrap_or(0))
-    }
-
-    pub(crate) fn all() -> impl Iterator<Item = Self> {
-        (0..=u8::MAX).map(Self)
-    }
-
-    fn path(self) -> PathBuf {
-        PathBuf::from(format!("{:x}", self.0 >> 4)).join(format!("{:x}", self.0 & 15))
-    }
 }
 
 impl Tree {
@@ -118,13 +92,12 @@ impl Tree {
 
     /// Where an entry is.
     pub(crate) fn entry(&self, category: &str, id: u64) -> PathBuf {
-        self.root.join(folder_name(category)).join(Leaf::of(id).path()).join(format!("{id:016x}"))
+        self.root.join(entry_name(category, id))
     }
 
     /// The entry's file, if there is one.
     pub(crate) fn open_entry(&self, category: &str, id: u64) -> Result<Option<(File, u64)>> {
-        let path = Path::new(&folder_name(category)).join(Leaf::of(id).path()).join(format!("{id:016x}"));
-        self.open_file(&path)
+        self.open_file(Path::new(&entry_name(category, id)))
     }
 
     /// A file of the tree for reading and its length, if it is there.
@@ -228,16 +201,16 @@ impl Tree {
     /// Gives a file its place as the entry `id`, instead of the one that is there.
     pub(crate) fn publish(&self, draft: NamedTempFile, category: &str, id: u64) -> Result<()> {
         let path = self.entry(category, id);
-        let leaf = Path::new(&folder_name(category)).join(Leaf::of(id).path());
-        let published = self.make(&leaf).and_then(|()| give_place(draft, &path));
+        let leaf = leaf_name(category, Leaf::of(id));
+        let published = self.make(Path::new(&leaf)).and_then(|()| give_place(draft, &path));
         published.map_err(|error| storage(error, &path, "storing an entry"))
     }
 
     /// Deletes the entry `id`. It is no error if there is none.
     pub(crate) fn delete(&self, category: &str, id: u64) -> Result<()> {
-        let leaf = Path::new(&folder_name(category)).join(Leaf::of(id).path());
         let path = self.entry(category, id);
-        match self.refuse_links(&leaf).and_then(|()| fs::remove_file(&path)) {
+        let leaf = leaf_name(category, Leaf::of(id));
+        match self.refuse_links(Path::new(&leaf)).and_then(|()| fs::remove_file(&path)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(storage(error, &path, "deleting an entry"))
             }
@@ -248,9 +221,9 @@ impl Tree {
     /// The ids of the entries in one folder of a category, each with its length and the time when it was
     /// written, in milliseconds since the Unix epoch.
     pub(crate) fn list(&self, category: &str, leaf: Leaf) -> Result<Vec<(u64, u64, i64)>> {
-        let folders = Path::new(&folder_name(category)).join(leaf.path());
+        let folders = leaf_name(category, leaf);
         let path = self.root.join(&folders);
-        let listed = self.refuse_links(&folders).and_then(|()| fs::read_dir(&path));
+        let listed = self.refuse_links(Path::new(&folders)).and_then(|()| fs::read_dir(&path));
         let entries = match listed {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             listed => listed.map_err(|error| storage(error, &path, "listing"))?,

@@ -10,10 +10,10 @@ use cache_core::{Cause, EntryInfo, Result, Usage};
 use crate::{
     format::Opening,
     index::Index,
+    names::Leaf,
     record::Record,
     shelf::{Reading, Shelf},
     store::{Shelves, Store},
-    tree::Leaf,
 };
 
 /// How many expired entries are deleted before others get their turn.

@@ -13,7 +13,7 @@ use std::{
 use cache_core::{ErrorKind, Result};
 use parking_lot::Mutex;
 
-use crate::{format::Opening, record::Meta, shelf::Reading, store::Store, tree::Leaf};
+use crate::{format::Opening, names::Leaf, record::Meta, shelf::Reading, store::Store};
 
 /// The thread.
 #[derive(Debug, Default)]

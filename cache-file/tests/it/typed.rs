@@ -44,17 +44,6 @@ fn value_of_another_type_or_version_is_a_miss() {
 }
 
 #[test]
-fn ttl_of_the_route_holds() {
-    let bench = Bench::new();
-    let charts = bench.open().typed_with::<Chart>("charts", Route::file().ttl(hours(2))).unwrap();
-    charts.insert("k", &chart()).unwrap();
-    charts.insert_with_ttl("longer", &chart(), hours(3)).unwrap();
-    bench.clock.advance(hours(2));
-    assert_eq!(charts.get("k").unwrap(), None);
-    assert_eq!(charts.get("longer").unwrap(), Some(chart()));
-}
-
-#[test]
 fn tiered_cache_finds_its_entries_after_reopening() {
     let bench = Bench::new();
     let open = || {
@@ -98,17 +87,6 @@ fn handles_and_clones_of_a_closed_cache_are_closed() {
     for error in errors {
         assert_eq!(error.kind(), &ErrorKind::Closed);
     }
-}
-
-#[test]
-fn entries_are_listed_by_key() {
-    let bench = Bench::new();
-    let charts = bench.open().typed::<Chart>("charts").unwrap();
-    for key in ["b", "a", "c"] {
-        charts.insert(key, &chart()).unwrap();
-    }
-    let keys: Vec<_> = charts.entries().unwrap().into_iter().map(|entry| entry.key).collect();
-    assert_eq!(keys, ["a", "b", "c"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{io::Write, sync::Arc};
 
-use cache_core::{Bytes, Compression, ErrorKind, Level, Route, Tier, TieredCache, hours};
+use cache_core::{Bytes, Compression, ErrorKind, Level, Route, Tier, TieredCache};
 use serde::{Deserialize, Serialize};
 
 use crate::bench::{Bench, category};
@@ -45,18 +45,6 @@ fn value_of_another_type_or_version_is_a_miss() {
 }
 
 #[test]
-fn ttl_of_the_route_holds() {
-    let bench = Bench::new();
-    let cache = bench.open();
-    let weeks = cache.typed_with::<Week>("weeks", Route::sqlite().ttl(hours(2))).unwrap();
-    weeks.insert("k", &week()).unwrap();
-    weeks.insert_with_ttl("longer", &week(), hours(3)).unwrap();
-    bench.clock.advance(hours(2));
-    assert_eq!(weeks.get("k").unwrap(), None);
-    assert_eq!(weeks.get("longer").unwrap(), Some(week()));
-}
-
-#[test]
 fn tiered_cache_finds_its_entries_after_reopening() {
     let bench = Bench::new();
     let open = || {
@@ -91,18 +79,6 @@ fn handles_and_clones_of_a_closed_cache_are_closed() {
     clone.close().unwrap();
     assert_eq!(weeks.get("k").unwrap_err().kind(), &ErrorKind::Closed);
     assert_eq!(cache.usage(&category("weeks")).unwrap_err().kind(), &ErrorKind::Closed);
-}
-
-#[test]
-fn entries_are_listed_by_key() {
-    let bench = Bench::new();
-    let cache = bench.open();
-    let weeks = cache.typed::<Week>("weeks").unwrap();
-    for key in ["b", "a", "c"] {
-        weeks.insert(key, &week()).unwrap();
-    }
-    let keys: Vec<_> = weeks.entries().unwrap().into_iter().map(|entry| entry.key).collect();
-    assert_eq!(keys, ["a", "b", "c"]);
 }
 
 #[test]
