@@ -1,0 +1,1 @@
+//! Parts of a program that load when they are first used.
