@@ -1,0 +1,11 @@
+//! Lazies as a program uses them.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod background;
+mod cycles;
+#[cfg(feature = "dylib")]
+mod library;
+mod loading;
+mod model;
+mod registry;
+mod traces;
