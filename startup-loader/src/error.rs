@@ -1,0 +1,150 @@
+//! Why a plan cannot be, and why a component is not there.
+
+use std::{error::Error as StdError, fmt, panic::Location, sync::Arc, time::Duration};
+
+/// What a loader of a component may fail with: any error, through `?`.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// A plan that cannot be carried out. Nothing of it has run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// Two components have one name.
+    Duplicate {
+        /// The name.
+        name: String,
+        /// Where each of them was declared.
+        places: [&'static Location<'static>; 2],
+    },
+    /// A name that no component has.
+    Unknown {
+        /// The name.
+        name: String,
+        /// What asks for it: a component, with the place of its declaration, or a setting.
+        asked_by: String,
+        /// The name that looks most like it.
+        nearest: Option<String>,
+    },
+    /// Components that wait for each other.
+    Cycle {
+        /// Each depends on the next, and the last is the first again; with the places of their declarations.
+        path: Vec<(String, &'static Location<'static>)>,
+    },
+    /// A handle of another loader.
+    Foreign {
+        /// The component that was given it.
+        name: String,
+        /// Where that was declared.
+        place: &'static Location<'static>,
+    },
+}
+
+/// Why a component has no result.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum LoadFailure {
+    /// Its loader returned an error, at the last attempt.
+    Error(Arc<dyn StdError + Send + Sync>),
+    /// Its loader panicked, with this message.
+    Panic(String),
+    /// It took longer than its deadline. What it may still return is dropped.
+    Deadline(Duration),
+    /// It was not started, since a component that it requires is not there.
+    Skipped {
+        /// The name of that component.
+        required: Arc<str>,
+        /// Why that one is not there.
+        reason: Arc<Self>,
+    },
+    /// It was not started before the start was cancelled.
+    Cancelled,
+    /// There is no component of that name.
+    Unknown {
+        /// The name.
+        name: String,
+        /// The name that looks most like it.
+        nearest: Option<String>,
+    },
+}
+
+impl LoadFailure {
+    /// The components that stood in the way, from the one that this one requires to the one that failed itself.
+    pub fn chain(&self) -> Vec<&str> {
+        let mut chain = Vec::new();
+        let mut failure = self;
+        while let Self::Skipped { required, reason } = failure {
+            chain.push(&**required);
+            failure = reason;
+        }
+        chain
+    }
+
+    /// The failure that all began with.
+    pub fn root(&self) -> &Self {
+        let mut failure = self;
+        while let Self::Skipped { reason, .. } = failure {
+            failure = reason;
+        }
+        failure
+    }
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Duplicate { name, places: [first, second] } => {
+                write!(f, "two components are called {name:?}: at {first} and at {second}")
+            }
+            Self::Unknown { name, asked_by, nearest } => {
+                write!(f, "{asked_by} names {name:?}, and ")?;
+                no_such(f, nearest.as_deref())
+            }
+            Self::Cycle { path } => {
+                f.write_str("components wait for each other: ")?;
+                for (place, (name, declared)) in path.iter().enumerate() {
+                    let arrow = if place == 0 { "" } else { " -> " };
+                    write!(f, "{arrow}{name} ({declared})")?;
+                }
+                Ok(())
+            }
+            Self::Foreign { name, place } => {
+                write!(f, "{name} ({place}) depends on a component of another loader")
+            }
+        }
+    }
+}
+
+impl StdError for PlanError {}
+
+impl fmt::Display for LoadFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) => error.fmt(f),
+            Self::Panic(message) => write!(f, "panicked: {message}"),
+            Self::Deadline(limit) => write!(f, "took longer than {limit:?}"),
+            Self::Skipped { .. } => {
+                write!(f, "skipped, since {} failed: {}", self.chain().join(" <- "), self.root())
+            }
+            Self::Cancelled => f.write_str("cancelled before it began"),
+            Self::Unknown { name, nearest } => {
+                write!(f, "{name:?}: ")?;
+                no_such(f, nearest.as_deref())
+            }
+        }
+    }
+}
+
+impl StdError for LoadFailure {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Error(error) => Some(&**error),
+            Self::Skipped { reason, .. } => Some(&**reason),
+            _ => None,
+        }
+    }
+}
+
+fn no_such(f: &mut fmt::Formatter<'_>, nearest: Option<&str>) -> fmt::Result {
+    f.write_str("there is no such component")?;
+    nearest.map_or(Ok(()), |nearest| write!(f, "; is it {nearest:?}?"))
+}

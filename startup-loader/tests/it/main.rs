@@ -1,0 +1,8 @@
+//! Plans and starts, from outside.
+
+mod events;
+mod failures;
+mod main_thread;
+mod model;
+mod plans;
+mod times;
