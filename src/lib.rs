@@ -9,10 +9,16 @@
 //! | `file` | yes | [`file`](mod@file): the file tier, and [`FileCache`](struct@file::FileCache) for use alone |
 //! | `memory` | yes | [`memory`]: the memory tier, and [`MemoryCache`](memory::MemoryCache) for use alone |
 //! | `sqlite` | yes | [`sqlite`]: the SQLite tier, and [`SqliteCache`](sqlite::SqliteCache) for use alone |
+//! | `lazy` | no | [`lazy`](mod@lazy): parts of a program that load when they are first used |
+//! | `dylib` | no | shared libraries as lazies; comes with `lazy` |
+//! | `loader` | no | [`loader`]: components that load in the order of their dependencies |
+//! | `monitor` | no | [`loader::monitor`]: where the time of a start goes; comes with `loader` |
+//! | `migrate` | no | [`migrate`]: the program's own database, brought up to date |
 //! | `zstd` | yes | Zstandard beside lz4 for stored values; comes with `file` |
 //! | `test-support` | no | [`core::conformance`](cache_core): the suite that every tier must pass |
 //!
-//! Each tier is a crate of its own, and so is [`core`], which they share: who needs one takes that one.
+//! Each tier is a crate of its own, and so is [`core`], which they share, and so is each concern of a start: who needs
+//! one takes that one.
 
 #[cfg(feature = "config")]
 pub mod config;
@@ -30,6 +36,15 @@ pub use cache_memory as memory;
 #[cfg(feature = "sqlite")]
 #[doc(inline)]
 pub use cache_sqlite as sqlite;
+#[cfg(feature = "lazy")]
+#[doc(inline)]
+pub use startup_lazy as lazy;
+#[cfg(feature = "loader")]
+#[doc(inline)]
+pub use startup_loader as loader;
+#[cfg(feature = "migrate")]
+#[doc(inline)]
+pub use startup_migrate as migrate;
 
 pub use cache_core::{
     Budget, Bytes, Compression, EntryInfo, EntryReader, Error, ErrorKind, Handle, Level, LoadError, Result,

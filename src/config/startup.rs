@@ -1,11 +1,12 @@
-//! What the start-up crates read of a configuration.
+//! How a program starts, as a configuration says.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use cache_core::config;
 use serde::{Deserialize, Deserializer};
 
-/// `[startup]`: how the program starts. The cache reads nothing of it.
+/// `[startup]`: how the program starts. The cache reads nothing of it; with the features `lazy`, `loader` and `migrate`,
+/// each section configures what it is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct StartupConfig {
@@ -53,6 +54,54 @@ pub struct MigrationOptimization {
     /// How long all of it may take. Default: 30 s.
     #[serde(deserialize_with = "config::duration")]
     pub timeout: Duration,
+}
+
+impl LazyImports {
+    /// A registry of lazies; one that loads them when they are declared if `enabled` is `false`. Name what is
+    /// deferred once all are declared:
+    ///
+    /// ```
+    /// use warmstart::{Config, lazy::{Lazy, LazyRegistry, register}};
+    ///
+    /// static PLOTS: Lazy<u32> = Lazy::new("plots", || Ok(7));
+    /// static FONTS: Lazy<u32> = Lazy::new("fonts", || Ok(8));
+    ///
+    /// let config = Config::from_str("startup.lazy_imports.defer_heavy = ['plots']")?.startup.lazy_imports;
+    /// let lazies = register!(config.registry(), PLOTS, FONTS).defer_heavy(&config.defer_heavy)?;
+    /// lazies.preload_all().wait();
+    /// assert!(FONTS.get_if_loaded().is_some() && PLOTS.get_if_loaded().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "lazy")]
+    pub fn registry(&self) -> startup_lazy::LazyRegistry {
+        if self.enabled {
+            startup_lazy::LazyRegistry::new()
+        } else {
+            startup_lazy::LazyRegistry::loading_at_once()
+        }
+    }
+}
+
+impl AsyncLoading {
+    /// The loader with the delays of this section; one that loads everything in order on the caller's thread if
+    /// `enabled` is `false`.
+    ///
+    /// ```
+    /// use warmstart::{Config, loader::Loader};
+    ///
+    /// let mut loader = Loader::new();
+    /// loader.add("charts", (), |_, ()| Ok(7));
+    /// let config = Config::from_str("startup.async_loading.component_delays.charts = 20")?;
+    /// let report = config.startup.async_loading.apply(loader).build()?.start().join();
+    /// assert!(report.component("charts").unwrap().started.unwrap().as_millis() >= 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "loader")]
+    pub fn apply(&self, loader: startup_loader::Loader) -> startup_loader::Loader {
+        let delays = self.component_delays.iter().map(|(name, delay)| (name.as_str(), *delay));
+        let loader = loader.delays(delays);
+        if self.enabled { loader } else { loader.sequential() }
+    }
 }
 
 impl Default for LazyImports {
