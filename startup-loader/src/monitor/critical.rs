@@ -117,15 +117,16 @@ fn steps(report: &Report) -> Vec<usize> {
             }
         }
     }
-    let shortest_end = |from: Duration| {
-        let later =
-            (0..phases.len()).filter(|&index| is_component(report, index) && phases[index].start >= from);
-        later.map(|index| end(report, index)).min()
-    };
+    // The end of the component that ends first, of those that start with a phase or later.
+    let mut first_end = vec![Duration::MAX; phases.len() + 1];
+    for index in (0..phases.len()).rev() {
+        let own = if is_component(report, index) { end(report, index) } else { Duration::MAX };
+        first_end[index] = first_end[index + 1].min(own);
+    }
     for (index, phase) in phases.iter().enumerate() {
         // Components on other threads have no parent.
-        let around = || shortest_end(phase.start).is_some_and(|component| component <= end(report, index));
-        frame[index] |= phase.kind() == Kind::Own && around();
+        let with_it = phases.partition_point(|other| other.start < phase.start);
+        frame[index] |= phase.kind() == Kind::Own && first_end[with_it] <= end(report, index);
     }
     let is_step = |&index: &usize| {
         let inside = report.ancestors(index).any(|around| !frame[around]);

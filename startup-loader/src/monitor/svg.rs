@@ -17,6 +17,8 @@ const BAR: f64 = 17.0;
 const CHARACTER: f64 = 7.2;
 const LABEL: usize = 48;
 const TITLE: f64 = 34.0;
+const TIME: &str =
+    "fill=\"#7a8194\" font-size=\"11\" stroke=\"#fff\" stroke-width=\"4\" paint-order=\"stroke\"";
 
 pub(super) fn draw(report: &Report) -> String {
     let path = report.shown_path();
@@ -45,13 +47,13 @@ pub(super) fn draw(report: &Report) -> String {
         ),
     );
 
-    let mut ticks = 0_u32;
+    let (mut ticks, mut times) = (0_u32, String::new());
     while scale.step() * f64::from(ticks) <= scale.total {
         let seconds = scale.step() * f64::from(ticks);
         let x = scale.x(seconds);
         push(&mut out, format_args!("<path d=\"M{x:.1} {axis:.0}V{bottom:.0}\" stroke=\"#e6e8ee\"/>\n"));
         let text = tick(seconds, scale.step());
-        text_at(&mut out, x, axis - 4.0, "middle", "fill=\"#7a8194\" font-size=\"11\"", &text);
+        text_at(&mut times, x, axis - 4.0, "middle", TIME, &text);
         ticks += 1;
     }
     for (name, y) in &groups {
@@ -71,6 +73,8 @@ pub(super) fn draw(report: &Report) -> String {
         );
         text_at(&mut out, mark.text_x, mark.y, "start", "fill=\"#7b2cbf\"", &mark.label);
     }
+    // On top of the marks' lines, with a white edge.
+    out.push_str(&times);
     let place = bars.iter().map(|bar| (bar.phase, bar)).collect::<HashMap<_, _>>();
     for pair in path.steps().windows(2) {
         let [Some(from), Some(to)] = [0, 1].map(|i| place.get(&pair[i].phase)) else { continue };
