@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
 use serde::{Deserialize, Serialize};
 
-use crate::{target::Target, week::Week};
+use crate::{target::Target, timings::Waterfall, week::Week};
 
 /// A weekly activity report of a git repository.
 ///
@@ -57,6 +57,13 @@ pub(crate) struct Args {
     /// In JSON this is always there.
     #[arg(long)]
     pub(crate) cache_stats: bool,
+
+    /// Also say where the time went, from the start of the process on: a waterfall on standard error, or a
+    /// picture or trace in FILE
+    ///
+    /// The JSON can be opened in Perfetto and in the browser's own tools.
+    #[arg(long, value_name = "FILE.svg|FILE.json", num_args = 0..=1)]
+    pub(crate) timings: Option<Option<Waterfall>>,
 
     /// Where to keep indexes and caches, one sub-folder per repository
     /// [default: the platform's cache folder]

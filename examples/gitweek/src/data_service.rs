@@ -29,6 +29,7 @@ use crate::{
     repository::Repository,
     series::Series,
     target::digest,
+    timings::watched,
     week::Week,
 };
 
@@ -161,7 +162,10 @@ impl DataService {
         let mut slot = self.index.borrow_mut();
         let index = match &mut *slot {
             Some(index) => index,
-            empty => empty.insert(Index::open(self.index_path.as_deref(), &self.repository)?),
+            empty => {
+                let _watched = watched!("index").entered();
+                empty.insert(Index::open(self.index_path.as_deref(), &self.repository)?)
+            }
         };
         let answer = match (question(index), &self.index_path) {
             (Err(Error::Index(damage)), Some(path)) => {

@@ -4,6 +4,7 @@
 //! gitweek [--repo PATH] [--week 2026-W47] [--author TEXT] [--format table|json]
 //!         [--analysis] [--chart FILE.svg] [--export FILE.csv]
 //!         [--cache-dir DIR] [--config FILE.toml] [--no-cache] [--cache-stats]
+//!         [--timings [FILE.svg|FILE.json]]
 //! ```
 //!
 //! An example of a program that starts warm: it has expensive data (`git log --numstat` over a whole history
@@ -16,6 +17,7 @@
 //! - [`repository`], [`git`] and [`history`]: what git is asked, its process, and the stream that it prints.
 //! - [`analysis`], [`series`] and [`export`]: what is derived from the whole history, and so worth to be kept.
 //! - [`table`] and [`json`]: the report, for people and for programs. [`svg`] draws the chart.
+//! - [`timings`]: where the time went, as the start-up monitor saw it.
 //! - [`target`]: files that are replaced as a whole or not at all.
 //!
 //! A run that finds its answers in the cache starts one git process, which tells what HEAD is, and does not open
@@ -49,6 +51,7 @@ mod svg;
 mod table;
 mod target;
 mod terminal;
+mod timings;
 mod week;
 
 use std::{process::ExitCode, time::Instant};
@@ -60,11 +63,15 @@ use crate::{
     error::Result,
     session::Session,
     target::Target,
+    timings::{Watch, watched},
 };
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    match run(&Args::read(), started) {
+    let args = Args::read();
+    let watch = args.timings.as_ref().map(Watch::start);
+    let outcome = run(&args, started).and_then(|()| watch.map_or(Ok(()), |watch| watch.finish()));
+    match outcome {
         Err(error) if !error.is_broken_pipe() => {
             terminal::say(error);
             ExitCode::FAILURE
@@ -74,14 +81,16 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args, started: Instant) -> Result<()> {
-    let session = Session::start(args, started)?;
-    let report = session.report()?;
+    let session = watched!("session").in_scope(|| Session::start(args, started))?;
+    let report = watched!("report").in_scope(|| session.report())?;
     let mut outputs: Vec<(&Target, Bytes)> = Vec::new();
     if let Some(target) = &args.chart {
-        outputs.push((target, svg::render(&report, &*session.series()?)?.into()));
+        let svg = watched!("chart")
+            .in_scope(|| session.series().and_then(|series| Ok(svg::render(&report, &series)?)))?;
+        outputs.push((target, svg.into()));
     }
     if let Some(target) = &args.export
-        && let Some(csv) = session.export(target)?
+        && let Some(csv) = watched!("export").in_scope(|| session.export(target))?
     {
         outputs.push((target, csv));
     }
@@ -96,7 +105,7 @@ fn run(args: &Args, started: Instant) -> Result<()> {
         outputs.push((&Target::Stdout, text.into()));
     }
     // Before somebody takes their time to read: an open index makes others wait.
-    session.close();
+    watched!("close").in_scope(|| session.close());
     // Files first: whoever reads to the end then finds them.
     outputs.sort_by_key(|(target, _)| **target == Target::Stdout);
     outputs.iter().try_for_each(|(target, content)| target.write(content))

@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     error::{Error, Result},
     git::{Output, complaint, git},
+    timings::watched,
 };
 
 /// A repository at one moment: which commit HEAD is, and all else that decides which commits it reaches.
@@ -36,6 +37,7 @@ impl Repository {
             return Err(Error::NoFolder(folder.to_owned()));
         }
         let questions = ["--git-common-dir", "--is-bare-repository", "--is-shallow-repository", "HEAD"];
+        let _watched = watched!("git rev-parse").entered();
         let output = git(folder, "rev-parse").args(questions).output().map_err(Error::GitMissing)?;
         // A path may hold line ends, the other answers do not: read from the back.
         let mut answers = output.stdout.trim_ascii_end().rsplitn(4, |&byte| byte == b'\n');

@@ -1,0 +1,74 @@
+//! Where the time went, as the start-up monitor saw it.
+
+use std::{ffi::OsString, path::Path, str::FromStr};
+
+use console::Term;
+use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
+use warmstart::loader::monitor::{StartupMonitor, mark};
+
+use crate::{error::Result, target::Target, terminal::say};
+
+/// A span of the start-up monitor, for a part of this program.
+macro_rules! watched {
+    ($name:literal) => {
+        tracing::info_span!(target: "startup", $name)
+    };
+}
+pub(crate) use watched;
+
+/// A file for the waterfall.
+#[derive(Debug, Clone)]
+pub(crate) struct Waterfall {
+    target: Target,
+    form: Form,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Svg,
+    Json,
+}
+
+/// A look at the whole run; into a file, if there is one.
+pub(crate) struct Watch<'a> {
+    monitor: StartupMonitor,
+    file: Option<&'a Waterfall>,
+}
+
+impl<'a> Watch<'a> {
+    /// Looks from now on.
+    pub(crate) fn start(file: &'a Option<Waterfall>) -> Self {
+        let (layer, monitor) = StartupMonitor::new();
+        // This program has no other subscriber.
+        let _ = tracing_subscriber::registry().with(layer).try_init();
+        Self { monitor, file: file.as_ref() }
+    }
+
+    /// Shows what was seen.
+    pub(crate) fn finish(self) -> Result<()> {
+        mark("ready");
+        let report = self.monitor.report();
+        match self.file {
+            Some(Waterfall { target, form: Form::Svg }) => target.write(report.to_svg().as_bytes()),
+            Some(Waterfall { target, form: Form::Json }) => target.write(report.to_chrome_json().as_bytes()),
+            None => {
+                let columns = Term::stderr().size_checked().map_or(100, |(_, columns)| columns.into());
+                say(format_args!("where the time went\n{}", report.waterfall(columns)));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl FromStr for Waterfall {
+    type Err = String;
+
+    fn from_str(path: &str) -> Result<Self, String> {
+        let form = match Path::new(path).extension().and_then(|end| end.to_str()) {
+            Some("svg") => Form::Svg,
+            Some("json") => Form::Json,
+            _ => return Err("the file has to end in .svg or .json".to_owned()),
+        };
+        Ok(Self { target: OsString::from(path).into(), form })
+    }
+}
