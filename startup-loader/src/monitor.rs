@@ -43,7 +43,7 @@
 //!   see without the monitor. Where no other layer is interested, a span or an event of another target costs
 //!   what it costs without a subscriber.
 //! - Memory is bounded: 10,000 phases and as many marks, or [what is said](StartupMonitor::with_limit), with
-//!   at most 16 fields of 512 bytes each. What comes later is counted and dropped.
+//!   at most 16 fields of 512 bytes each (`after`: 4096). What comes later is counted and dropped.
 //! - Times come from one monotonic clock. Zero is the start of the process where the system tells it (Linux,
 //!   to 10 ms) and else the creation of the monitor; [`Report::origin`] says which.
 //! - A phase that is not over is shown as running.

@@ -27,6 +27,8 @@ use super::{
 
 /// The longest text of one field, in bytes; the rest is cut off.
 const MAX_TEXT: usize = 512;
+/// The same for the names of dependencies, of which a lost one would lead a critical path astray.
+const MAX_AFTER: usize = 4096;
 const MAX_FIELDS: usize = 16;
 
 /// What was seen so far, shared by the layer and the monitor.
@@ -85,7 +87,7 @@ impl State {
         let current = thread::current();
         let count = self.threads.len();
         let name = self.threads.entry(current.id()).or_insert_with(|| match current.name() {
-            Some(name) => cut(name.to_owned()).into(),
+            Some(name) => cut(name.to_owned(), MAX_TEXT).into(),
             None => format!("thread {}", count + 1).into(),
         });
         name.clone()
@@ -242,7 +244,7 @@ impl Visit for Fields {
 }
 
 fn set(fields: &mut Vec<(&'static str, String)>, name: &'static str, text: String) {
-    let text = cut(text);
+    let text = cut(text, if name == "after" { MAX_AFTER } else { MAX_TEXT });
     let has_room = fields.len() < MAX_FIELDS;
     match fields.iter_mut().find(|(known, _)| *known == name) {
         Some((_, old)) => *old = text,
@@ -251,9 +253,9 @@ fn set(fields: &mut Vec<(&'static str, String)>, name: &'static str, text: Strin
     }
 }
 
-fn cut(mut text: String) -> String {
-    if text.len() > MAX_TEXT {
-        text.truncate(text.floor_char_boundary(MAX_TEXT));
+fn cut(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        text.truncate(text.floor_char_boundary(limit));
         text.shrink_to_fit();
     }
     text

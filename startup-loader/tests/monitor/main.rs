@@ -4,6 +4,7 @@
 
 mod collecting;
 mod filter;
+mod loader;
 mod pictures;
 
 use startup_loader::monitor::{Phase, Report, StartupMonitor};
