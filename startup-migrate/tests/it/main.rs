@@ -1,0 +1,8 @@
+//! What the crate promises, by behaviour.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod child;
+mod kill;
+mod migrator;
+mod processes;
+mod refinery;
