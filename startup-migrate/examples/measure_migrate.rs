@@ -28,7 +28,9 @@ fn listed(texts: &Texts) -> Migrations {
 }
 
 fn theirs(texts: &Texts) -> Result<Runner, refinery::Error> {
-    let one = |(version, name, text): &_| Migration::unapplied(&format!("V{version}__{name}"), text);
+    let one = |(version, name, text): &(i32, &str, &str)| {
+        Migration::unapplied(&format!("V{version}__{name}"), text)
+    };
     Ok(Runner::new(&texts.iter().map(one).collect::<Result<Vec<_>, _>>()?))
 }
 
