@@ -231,3 +231,31 @@ fn errors_and_migrators_go_between_threads() {
     goes::<Error>();
     goes::<Migrator>();
 }
+
+#[test]
+fn step_that_panics_leaves_the_connection_as_it_was() {
+    let mut db = Connection::open_in_memory().unwrap();
+    db.pragma_update(None, "foreign_keys", true).unwrap();
+    let set = Migrations::new().rust(1, "panics", |db, _| {
+        db.execute_batch("CREATE TABLE half (a)")?;
+        panic!("on purpose")
+    });
+    let migrator = Migrator::new(set);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| migrator.run(&mut db)));
+    assert!(panicked.is_err());
+    assert!(db.is_autocommit() && db.prepare("SELECT * FROM half").is_err());
+    assert!(db.pragma_query_value(None, "foreign_keys", |row| row.get::<_, bool>(0)).unwrap());
+    db.execute_batch("BEGIN; COMMIT").unwrap();
+}
+
+#[test]
+fn database_that_stays_locked_is_a_timeout_and_the_busy_timeout_is_as_before() {
+    let (_dir, path) = file();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut db = Connection::open(&path).unwrap();
+    db.busy_timeout(Duration::from_millis(77)).unwrap();
+    let error = Migrator::new(listed()).timeout(Duration::from_millis(10)).run(&mut db).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Timeout { .. }), "{error}");
+    assert_eq!(db.query_row("PRAGMA busy_timeout", [], |row| row.get::<_, i32>(0)).unwrap(), 77);
+}
