@@ -283,6 +283,10 @@ impl<'a> Run<'a> {
     /// Makes the next check fast. A database that cannot be written is current all the same.
     fn take_over(&mut self, digest: u64) {
         let migrator = self.migrator;
+        // Not worth a wait; the next run tries again.
+        if self.db.busy_timeout(Duration::ZERO).is_err() {
+            return;
+        }
         let done = self.transaction("taking over", |run| {
             let steps = migrator.steps()?;
             if !steps.is_empty() && history::pending(steps, &history::read(run.db)?)?.is_empty() {

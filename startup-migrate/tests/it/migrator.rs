@@ -259,3 +259,18 @@ fn database_that_stays_locked_is_a_timeout_and_the_busy_timeout_is_as_before() {
     assert!(matches!(error.kind(), ErrorKind::Timeout { .. }), "{error}");
     assert_eq!(db.query_row("PRAGMA busy_timeout", [], |row| row.get::<_, i32>(0)).unwrap(), 77);
 }
+
+#[test]
+fn current_database_that_another_writes_to_is_not_waited_for() {
+    let (_dir, path) = file();
+    let migrator = Migrator::new(listed());
+    let mut db = migrator.open(&path).unwrap();
+    db.execute_batch("DELETE FROM startup_migrate_state").unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(migrator.run(&mut db).unwrap().is_empty());
+    drop(other);
+    migrator.run(&mut db).unwrap();
+    let recorded = "SELECT count(*) FROM startup_migrate_state";
+    assert_eq!(db.query_row(recorded, [], |row| row.get::<_, i32>(0)).unwrap(), 1);
+}
