@@ -104,6 +104,26 @@ impl AsyncLoading {
     }
 }
 
+impl MigrationOptimization {
+    /// The migrator with the limits of this section; without the fast check if `enabled` is `false`.
+    ///
+    /// ```
+    /// use warmstart::{Config, migrate::{Migrations, Migrator}};
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// let config = Config::from_str("startup.migration_optimization.timeout = '1m'")?;
+    /// let migrations = Migrations::new().sql(1, "notes", "CREATE TABLE notes (body TEXT)");
+    /// let migrator = config.startup.migration_optimization.apply(Migrator::new(migrations));
+    /// migrator.open(dir.path().join("notes.db"))?.execute("INSERT INTO notes VALUES ('warm')", [])?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "migrate")]
+    pub fn apply(&self, migrator: startup_migrate::Migrator) -> startup_migrate::Migrator {
+        let migrator = migrator.batch_size(self.batch_size).timeout(self.timeout);
+        if self.enabled { migrator } else { migrator.without_fast_check() }
+    }
+}
+
 impl Default for LazyImports {
     fn default() -> Self {
         Self { enabled: true, defer_heavy: Vec::new() }
