@@ -11,3 +11,4 @@ mod places;
 mod repo;
 mod stream;
 mod table;
+mod timings;
