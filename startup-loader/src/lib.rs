@@ -62,7 +62,7 @@
 //!
 //! The waker is called once for all that has become ready since; when [`pump`](Running::pump) says
 //! [`More`](Pumped::More), ask the loop for another turn. A splash screen redraws on
-//! [events](Loader::on_event); its listener may send them through a channel.
+//! [events](Loader::events).
 //!
 //! # What it is not for
 //!
@@ -82,6 +82,7 @@
 
 mod component;
 mod context;
+mod draft;
 mod error;
 mod event;
 mod loader;
@@ -96,9 +97,10 @@ mod state;
 
 pub use component::{Component, Input, Inputs, MainComponent, SendInputs, Wanted};
 pub use context::Context;
+pub use draft::Draft;
 pub use error::{BoxError, LoadFailure, PlanError};
 pub use event::{Event, EventKind};
-pub use loader::{Draft, Loader, Retry};
+pub use loader::{Loader, Retry};
 pub use plan::Plan;
 pub use profile::Profile;
 pub use report::{ComponentReport, LoadReport, Outcome};

@@ -7,12 +7,13 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
+        mpsc,
     },
     time::Duration,
 };
 
 use crate::{
-    BoxError, Component, Context, Event, Inputs, MainComponent, Plan, PlanError, Profile, SendInputs,
+    BoxError, Component, Context, Draft, Event, Inputs, MainComponent, Plan, PlanError, Profile, SendInputs,
     component::{Id, Need, Results},
     plan,
 };
@@ -31,7 +32,7 @@ pub struct Loader {
 pub(crate) struct Manner {
     pub(crate) threads: Option<usize>,
     pub(crate) sequential: bool,
-    pub(crate) listener: Option<Listener>,
+    pub(crate) listeners: Vec<Listener>,
     pub(crate) waker: Option<Waker>,
 }
 
@@ -93,7 +94,7 @@ impl Loader {
             specs: Vec::new(),
             delays: Vec::new(),
             profile: Profile::default(),
-            manner: Manner { threads: None, sequential: false, listener: None, waker: None },
+            manner: Manner { threads: None, sequential: false, listeners: Vec::new(), waker: None },
         }
     }
 
@@ -196,8 +197,16 @@ impl Loader {
     /// Calls `listener` with every event, one at a time and in order, on the thread where it happened. No lock is
     /// held meanwhile; a listener that panics is not heard.
     pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.manner.listener = Some(Box::new(listener));
+        self.manner.listeners.push(Box::new(listener));
         self
+    }
+
+    /// A channel of all events, for a splash screen on another thread or in an event loop.
+    pub fn events(&mut self) -> mpsc::Receiver<Event> {
+        let (sender, events) = mpsc::channel();
+        // Nobody may be there to hear.
+        self.manner.listeners.push(Box::new(move |event| _ = sender.send(event.clone())));
+        events
     }
 
     /// Calls `waker`, on any thread, when there is something to do for [`pump`](crate::Running::pump).
@@ -215,119 +224,15 @@ impl Loader {
         plan::check(self)
     }
 
+    pub(crate) fn push(&mut self, spec: Spec) -> Id {
+        let id = Id { loader: self.id, place: self.specs.len() };
+        self.specs.push(spec);
+        id
+    }
+
     pub(crate) fn is_own(&self, id: Id) -> bool {
         id.loader == self.id
     }
-}
-
-/// A component that is not yet added.
-#[must_use = "a component is added by one of the `load` functions"]
-pub struct Draft<'a> {
-    loader: &'a mut Loader,
-    spec: Spec,
-    on_main: bool,
-}
-
-impl Draft<'_> {
-    /// Requires the component of that name too, without its result.
-    pub fn after(mut self, name: impl Into<String>) -> Self {
-        self.spec.named.push((name.into(), true));
-        self
-    }
-
-    /// Waits for the component of that name too, whether or not it can be loaded.
-    pub fn after_wanted(mut self, name: impl Into<String>) -> Self {
-        self.spec.named.push((name.into(), false));
-        self
-    }
-
-    /// Does not load before so much time has passed since the start.
-    pub fn delay(mut self, delay: Duration) -> Self {
-        self.spec.delay = delay;
-        self
-    }
-
-    /// Goes before components of a lower priority, and so does all that it waits for. Default: 0.
-    pub fn priority(mut self, priority: i32) -> Self {
-        self.spec.priority = priority;
-        self
-    }
-
-    /// Counts as failed if it takes longer from its first attempt on.
-    ///
-    /// No thread can be stopped from outside: a loader that hangs keeps its thread, and another one takes over the
-    /// rest. On the main thread, the failure shows once the loader returns or somebody else looks.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.spec.deadline = Some(deadline);
-        self
-    }
-
-    /// Its failure does not make the whole start a failed one.
-    pub fn optional(mut self) -> Self {
-        self.spec.optional = true;
-        self
-    }
-
-    /// Loads on the main thread.
-    pub fn main_thread(mut self) -> Self {
-        self.on_main = true;
-        self
-    }
-
-    /// Adds the component, with a loader that runs once.
-    pub fn load<D: SendInputs, T: Send + Sync + 'static>(
-        self,
-        dependencies: D,
-        load: impl FnOnce(&Context<'_>, D::Values) -> Result<T, BoxError> + Send + 'static,
-    ) -> Component<T> {
-        self.load_retrying(Retry::new(1, Duration::ZERO), dependencies, once(load))
-    }
-
-    /// Adds the component, with a loader that is tried again after an error. A panic is not tried again.
-    pub fn load_retrying<D: SendInputs, T: Send + Sync + 'static>(
-        mut self,
-        retry: Retry,
-        dependencies: D,
-        mut load: impl FnMut(&Context<'_>, D::Values) -> Result<T, BoxError> + Send + 'static,
-    ) -> Component<T> {
-        let job: WorkerJob = Box::new(move |context, results| {
-            let values = dependencies.values(results).ok_or("a dependency has no result")?;
-            Ok(Arc::new(load(context, values)?))
-        });
-        self.spec.needs = dependencies.needs();
-        self.spec.retry = retry;
-        self.spec.job = if self.on_main { Job::Main(job) } else { Job::Worker(job) };
-        Component::new(self.declare())
-    }
-
-    /// Adds the component, on the main thread, with a loader and a result that need not be `Send`.
-    pub fn load_main<D: Inputs, T: 'static>(
-        mut self,
-        dependencies: D,
-        load: impl FnOnce(&Context<'_>, D::Values) -> Result<T, BoxError> + 'static,
-    ) -> MainComponent<T> {
-        let mut load = once(load);
-        self.spec.needs = dependencies.needs();
-        self.spec.job = Job::Local(Box::new(move |context, results| {
-            let values = dependencies.values(results).ok_or("a dependency has no result")?;
-            Ok(Rc::new(load(context, values)?))
-        }));
-        MainComponent::new(self.declare())
-    }
-
-    fn declare(self) -> Id {
-        let id = Id { loader: self.loader.id, place: self.loader.specs.len() };
-        self.loader.specs.push(self.spec);
-        id
-    }
-}
-
-/// A loader that can run once, as one that may run again.
-fn once<V, T>(
-    load: impl FnOnce(&Context<'_>, V) -> Result<T, BoxError>,
-) -> impl FnMut(&Context<'_>, V) -> Result<T, BoxError> {
-    let mut load = Some(load);
-    move |context, values| load.take().ok_or("it has run already")?(context, values)
 }
 
 impl Default for Loader {
@@ -340,11 +245,5 @@ impl std::fmt::Debug for Loader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<_> = self.specs.iter().map(|spec| &*spec.name).collect();
         f.debug_struct("Loader").field("components", &names).finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for Draft<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Draft").field("name", &self.spec.name).finish_non_exhaustive()
     }
 }

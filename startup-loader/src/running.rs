@@ -65,7 +65,7 @@ impl Running {
             workers: Condvar::new(),
             main: Condvar::new(),
             keeper: Condvar::new(),
-            listener: manner.listener,
+            listeners: manner.listeners,
             waker: manner.waker,
             dispatch: tracing::dispatcher::get_default(Clone::clone),
         });

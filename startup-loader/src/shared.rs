@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     pub(crate) main: Condvar,
     /// The next timer is another one.
     pub(crate) keeper: Condvar,
-    pub(crate) listener: Option<Listener>,
+    pub(crate) listeners: Vec<Listener>,
     pub(crate) waker: Option<Waker>,
     /// Of the thread that started, so that what the components say goes where it listens.
     pub(crate) dispatch: Dispatch,
@@ -67,7 +67,10 @@ impl Shared {
             Ok(Err(error)) => LoadFailure::Error(error.into()),
             Err(panic) => LoadFailure::Panic(message(&*panic)),
         };
-        span.record("error", tracing::field::display(&outcome));
+        // How an error shows itself is not our code either.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            span.record("error", tracing::field::display(&outcome)).is_disabled()
+        }));
         Err(outcome)
     }
 
@@ -130,11 +133,14 @@ impl Shared {
         if !state.delivering {
             state.delivering = true;
             while let Some(event) = state.events.pop_front() {
-                if let Some(listener) = &self.listener {
-                    MutexGuard::unlocked(&mut state, || {
-                        let _ = catch_unwind(AssertUnwindSafe(|| listener(&event)));
-                    });
+                if self.listeners.is_empty() {
+                    continue;
                 }
+                MutexGuard::unlocked(&mut state, || {
+                    for listener in &self.listeners {
+                        let _ = catch_unwind(AssertUnwindSafe(|| listener(&event)));
+                    }
+                });
             }
             state.delivering = false;
             // Who waits for the end waits for its last event too.

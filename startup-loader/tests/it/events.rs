@@ -1,13 +1,13 @@
 //! What listeners hear.
 
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex};
 
 use startup_loader::{EventKind, Loader};
 
 #[test]
 fn events_come_in_order_and_end_with_the_whole() {
-    let (sender, events) = mpsc::channel();
     let mut loader = Loader::new();
+    let events = loader.events();
     let index = loader.add("index", (), |context, ()| {
         for part in [0.25, 0.252, f32::NAN, 7.0] {
             context.progress(part);
@@ -15,7 +15,6 @@ fn events_come_in_order_and_end_with_the_whole() {
         Ok(())
     });
     loader.add("view", index, |_, _| Err::<(), _>("no".into()));
-    let loader = loader.on_event(move |event| _ = sender.send(event.clone()));
     loader.build().unwrap().start().join();
     let told: Vec<_> = events
         .try_iter()
