@@ -6,3 +6,4 @@ mod kill;
 mod migrator;
 mod processes;
 mod refinery;
+mod sources;
