@@ -1,22 +1,25 @@
 //! Migrations from files.
 
-use std::{fs, path::Path};
+use std::{collections::HashSet, fs, path::Path};
 
 use refinery::Migration;
 
 use crate::{Error, ErrorKind, Migrations, Result};
 
 impl Migrations {
-    /// The files `V{n}__{name}.sql` of a folder and its subfolders. Down steps have the same names in
-    /// `down/`, beside the folder or in it; refinery reads subfolders, so beside it where refinery reads it too.
+    /// The files `V{n}__{name}.sql` and `U{n}__{name}.sql` of a folder and its subfolders; for `U` see
+    /// [`from_refinery`](Self::from_refinery). Down steps have the same names, `V` or `U` included, in `down/`,
+    /// beside the folder or in it; refinery reads subfolders, so beside it where refinery reads it too.
     ///
     /// # Errors
-    /// A file cannot be read, is not UTF-8 or has a version that is not a whole number.
+    /// A file cannot be read, is not UTF-8 or has a version that is not a whole number; a file in `down/` is
+    /// not called as a step.
     pub fn from_dir(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let inside = path.join("down");
         let mut ups = Vec::new();
         read(path, &inside, &mut ups)?;
+        let names: HashSet<String> = ups.iter().map(ToString::to_string).collect();
         let mut migrations = Self::from_refinery(ups);
         let beside = path.parent().map(|parent| parent.join("down"));
         let down = if inside.is_dir() { Some(inside) } else { beside.filter(|beside| beside.is_dir()) };
@@ -25,6 +28,9 @@ impl Migrations {
             read(&down, Path::new(""), &mut downs)?;
         }
         for down in downs {
+            if !names.contains(&down.to_string()) {
+                return Err(ErrorKind::InvalidSet(format!("no step is called as down/{down}.sql")).into());
+            }
             migrations = migrations.down_sql(down.version(), down.sql().unwrap_or_default());
         }
         Ok(migrations)

@@ -154,7 +154,8 @@ impl Migrator {
     }
 
     /// Brings an open database up to date. Foreign keys and the busy timeout are afterwards as they were; a
-    /// busy handler, progress handler or authorizer of the connection is gone if there was something to do.
+    /// busy handler, progress handler, authorizer or commit hook of the connection is gone if there was
+    /// something to do.
     ///
     /// # Errors
     /// Whatever [`ErrorKind`] names; the version at work, or all with [`grouped`](Self::grouped), was rolled
@@ -163,7 +164,8 @@ impl Migrator {
         Run::new(self, db).up()
     }
 
-    /// Undoes all versions above `to`, last first, in one transaction.
+    /// Undoes all versions above `to`, last first, in one transaction. `to` need not be a version of the set;
+    /// at 0 and below nothing is left, above the current version nothing is undone.
     ///
     /// # Errors
     /// As [`run`](Self::run); a version has no down step ([`ErrorKind::NoDownStep`]).

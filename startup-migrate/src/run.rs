@@ -2,7 +2,6 @@
 
 use std::{
     cell::Cell,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -18,8 +17,8 @@ use crate::{
     set::{Action, Step},
 };
 
-/// SQLite's instructions between two looks at the clock.
-const OPS: i32 = 10_000;
+mod transaction;
+mod undo;
 
 pub(crate) struct Run<'a> {
     migrator: &'a Migrator,
@@ -124,50 +123,6 @@ impl<'a> Run<'a> {
         Ok(more)
     }
 
-    fn bring_down(&mut self, to: i32) -> Result<()> {
-        let steps = self.migrator.steps()?;
-        let path = self.path();
-        let start = Instant::now();
-        let _lock = self.lock(path.as_deref())?;
-        self.report.waited = start.elapsed();
-        let shown = path.as_deref().unwrap_or(Path::new("")).display().to_string();
-        let from = history::last(&history::read(self.db)?);
-        let _span = tracing::info_span!(target: "startup", "migrate.run", path = shown, from, to).entered();
-        self.without_foreign_keys(|run| run.transaction("rolling back", |run| run.undo(steps, to)))?;
-        self.settle();
-        Ok(())
-    }
-
-    fn undo(&mut self, steps: &[Step], to: i32) -> Result<()> {
-        let applied = history::read(self.db)?;
-        history::pending(steps, &applied)?;
-        let from = history::last(&applied);
-        (self.report.from, self.report.to) = (from, from);
-        let versions = applied.iter().rev().map(|row| row.version).take_while(|version| *version > to);
-        let mut undone = Vec::new();
-        for version in versions {
-            let step = steps.iter().find(|step| step.version == version);
-            let down = step.and_then(|step| Some((step, step.down.as_ref()?)));
-            let name = || step.map_or_else(String::new, |step| step.name.to_string());
-            undone.push(down.ok_or_else(|| Error::new(ErrorKind::NoDownStep { version, name: name() }))?);
-        }
-        if undone.is_empty() {
-            return Ok(());
-        }
-        self.back_up(from)?;
-        self.storage("writing the history", history::create)?;
-        for (step, down) in &undone {
-            self.apply(step, down, undone.len())?;
-            self.storage("writing the history", |db| history::remove(db, step.version))?;
-        }
-        self.report.to =
-            applied.iter().rev().map(|row| row.version).find(|version| *version <= to).unwrap_or(0);
-        if self.migrator.stamp {
-            self.storage("removing the stamp", |db| db.pragma_update(None, "user_version", 0))?;
-        }
-        self.check_integrity()
-    }
-
     fn apply(&mut self, step: &Step, action: &Action, count: usize) -> Result<()> {
         let (version, name) = (step.version, &*step.name);
         let _span = tracing::info_span!(target: "startup", "migrate.version", version, name).entered();
@@ -200,7 +155,9 @@ impl<'a> Run<'a> {
     }
 
     fn do_action(&mut self, action: &Action, progress: &Progress<'_>) -> Result<(), BoxError> {
-        // A step that committed would leave half a version behind.
+        // A step that committed would leave half a version behind. SQLite also rolls back by itself (`OR
+        // ROLLBACK`, a full disk): what a step then goes on to do would be committed at once.
+        self.db.commit_hook(Some(|| true))?;
         self.db.authorizer(Some(|context: AuthContext<'_>| match context.action {
             AuthAction::Transaction { .. } => Authorization::Deny,
             _ => Authorization::Allow,
@@ -221,6 +178,10 @@ impl<'a> Run<'a> {
             }
         }
         self.db.authorizer(None::<fn(AuthContext<'_>) -> Authorization>)?;
+        self.db.commit_hook(None::<fn() -> bool>)?;
+        if self.db.is_autocommit() {
+            return Err("the step has lost its transaction".into());
+        }
         Ok(())
     }
 
@@ -302,71 +263,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn transaction<T>(&mut self, doing: &str, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let asked = Instant::now();
-        self.db.execute_batch("BEGIN IMMEDIATE").map_err(|error| self.busy(error, "waiting for the lock"))?;
-        self.report.waited += asked.elapsed();
-        let deadline = match self.deadline {
-            Some(deadline) => Some(deadline),
-            None => Instant::now().checked_add(self.migrator.timeout),
-        };
-        self.deadline = deadline;
-        let versions = self.report.clone();
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            let late = move || deadline.is_some_and(|deadline| Instant::now() > deadline);
-            self.db
-                .progress_handler(OPS, Some(late))
-                .map_err(|error| Error::storage("setting the time limit", error))?;
-            let done = work(self)?;
-            self.unhook();
-            self.db.execute_batch("COMMIT").map_err(|error| self.busy(error, doing))?;
-            Ok(done)
-        }));
-        if matches!(result, Ok(Ok(_))) {
-            return result.unwrap_or_else(|panic| resume_unwind(panic));
-        }
-        let late = self.is_late();
-        self.unhook();
-        if !self.db.is_autocommit()
-            && let Err(error) = self.db.execute_batch("ROLLBACK")
-        {
-            tracing::warn!(%error, "the rollback failed");
-        }
-        let backup = self.report.backup.take();
-        self.report = versions;
-        self.report.backup = backup;
-        match result {
-            Ok(Err(error)) if late && matches!(error.kind(), ErrorKind::Storage(_)) => {
-                Err(self.timed_out(doing))
-            }
-            Ok(result) => result,
-            Err(panic) => resume_unwind(panic),
-        }
-    }
-
-    // SQLite ignores this inside a transaction.
-    fn without_foreign_keys(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        let on: bool = self.storage("reading foreign_keys", |db| {
-            db.pragma_query_value(None, "foreign_keys", |row| row.get(0))
-        })?;
-        let set = |run: &Self, on: bool| {
-            run.storage("setting foreign_keys", |db| db.pragma_update(None, "foreign_keys", on))
-        };
-        set(self, false)?;
-        let done = catch_unwind(AssertUnwindSafe(|| work(self)));
-        set(self, on)?;
-        done.unwrap_or_else(|panic| resume_unwind(panic))
-    }
-
     fn lock(&self, path: Option<&Path>) -> Result<Option<Lock>> {
         let Some(path) = path else { return Ok(None) };
         Lock::acquire(path, self.migrator.timeout).map_err(|_| self.timed_out("waiting for another process"))
-    }
-
-    fn unhook(&mut self) {
-        // Neither fails once it could be set.
-        let _ = self.db.progress_handler(0, None::<fn() -> bool>);
-        let _ = self.db.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
     }
 
     fn path(&self) -> Option<PathBuf> {

@@ -108,6 +108,9 @@ impl Migrations {
     }
 
     /// Those that refinery read or embedded.
+    ///
+    /// As in refinery, one with the prefix `U` is applied once like any other, but also where later versions
+    /// already were. A rollback goes by the versions, not by the order in which they were applied.
     pub fn from_refinery(migrations: impl IntoIterator<Item = Migration>) -> Self {
         let step = |migration: Migration| Step {
             version: migration.version(),
@@ -237,7 +240,8 @@ impl Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "V{}__{}", self.version, self.name)
+        let prefix = if self.any_order { 'U' } else { 'V' };
+        write!(f, "{prefix}{}__{}", self.version, self.name)
     }
 }
 

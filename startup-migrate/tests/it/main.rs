@@ -2,8 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod child;
+mod damage;
 mod kill;
 mod migrator;
 mod processes;
 mod refinery;
+mod rollback;
 mod sources;
+mod spans;
+mod stamps;

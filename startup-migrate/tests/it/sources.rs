@@ -1,19 +1,10 @@
-//! Where sets come from, and what a run tells of itself.
+//! Where sets come from.
 
-use std::{
-    fs,
-    sync::{Arc, Mutex},
-};
+use std::fs;
 
 use refinery::{Migration, Runner};
 use rusqlite::Connection;
 use startup_migrate::{ErrorKind, Migrations, Migrator};
-use tracing::{
-    Subscriber,
-    field::{Field, Visit},
-    span::{Attributes, Id},
-};
-use tracing_subscriber::{Layer, layer::Context, prelude::*};
 
 mod embedded {
     refinery::embed_migrations!("tests/it/migrations");
@@ -60,61 +51,29 @@ fn unversioned_migration_is_run_as_refinery_does() {
     assert!(Runner::new(&after).run(&mut db).unwrap().applied_migrations().is_empty());
 }
 
-#[test]
-fn damage_that_a_step_leaves_is_found_before_the_commit() {
-    let set = || {
-        Migrations::new()
-            .sql(1, "notes", "CREATE TABLE notes (body TEXT); INSERT INTO notes VALUES ('warm'), (NULL)")
-            .sql(
-                2,
-                "wrong",
-                "PRAGMA writable_schema = ON;
-                 UPDATE sqlite_schema SET sql = 'CREATE TABLE notes (body TEXT NOT NULL)' WHERE name = 'notes';
-                 PRAGMA writable_schema = RESET;",
-            )
-    };
-    let mut db = Connection::open_in_memory().unwrap();
-    let error = Migrator::new(set()).integrity_check().run(&mut db).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Integrity(_)), "{error}");
-    let version: i32 =
-        db.query_row("SELECT max(version) FROM refinery_schema_history", [], |row| row.get(0)).unwrap();
-    assert_eq!(version, 1);
-}
-
-/// Spans as `name field=value ...`.
-#[derive(Clone, Default)]
-struct Spans(Arc<Mutex<Vec<String>>>);
-
-impl<S: Subscriber> Layer<S> for Spans {
-    fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
-        struct Fields(String);
-        impl Visit for Fields {
-            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-                self.0 += &format!(" {field}={value:?}");
-            }
+/// A folder of a `V` and a `U` step, with these files in `down/`.
+fn from_folder(downs: &[&str]) -> startup_migrate::Result<Migrations> {
+    let dir = tempfile::tempdir().unwrap();
+    let ups = dir.path().join("migrations");
+    let down = dir.path().join("down");
+    for (folder, names) in [(&ups, &["V1__a", "U3__late"][..]), (&down, downs)] {
+        fs::create_dir(folder).unwrap();
+        for name in names {
+            fs::write(folder.join(format!("{name}.sql")), "SELECT 1").unwrap();
         }
-        let metadata = attributes.metadata();
-        let mut fields = Fields(format!("{} {}", metadata.target(), metadata.name()));
-        attributes.record(&mut fields);
-        self.0.lock().unwrap().push(fields.0);
     }
+    Migrations::from_dir(ups)
 }
 
 #[test]
-fn spans_are_those_of_the_contract() {
-    let spans = Spans::default();
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(spans.clone()), || {
-        let set = Migrations::new().sql(1, "a", "CREATE TABLE a (x)").sql(2, "b", "CREATE TABLE b (x)");
-        let mut db = Connection::open_in_memory().unwrap();
-        Migrator::new(set).run(&mut db).unwrap();
-    });
-    assert_eq!(
-        *spans.0.lock().unwrap(),
-        [
-            "startup migrate.check path=\"\"",
-            "startup migrate.run path=\"\" from=0 to=2",
-            "startup migrate.version version=1 name=\"a\"",
-            "startup migrate.version version=2 name=\"b\"",
-        ]
-    );
+fn down_file_is_called_as_its_step() {
+    let migrator = Migrator::new(from_folder(&["V1__a", "U3__late"]).unwrap());
+    let mut db = Connection::open_in_memory().unwrap();
+    assert_eq!(migrator.run(&mut db).unwrap().to, 3);
+    assert_eq!(migrator.rollback(&mut db, 0).unwrap().applied.len(), 2);
+    for down in ["U1__a", "V1__b", "V3__late", "V2__a"] {
+        let error = from_folder(&[down]).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::InvalidSet(_)), "{error}");
+        assert!(error.to_string().contains(down), "{error}");
+    }
 }
