@@ -56,7 +56,7 @@ pub enum LoadFailure {
         /// Why that one is not there.
         reason: Arc<Self>,
     },
-    /// It was not started before the start was cancelled.
+    /// The start was cancelled before it was started, or tried again.
     Cancelled,
     /// There is no component of that name.
     Unknown {
@@ -86,6 +86,25 @@ impl LoadFailure {
             failure = reason;
         }
         failure
+    }
+
+    fn take_reason(&mut self) -> Option<Arc<Self>> {
+        match self {
+            Self::Skipped { reason, .. } if matches!(**reason, Self::Skipped { .. }) => {
+                Some(std::mem::replace(reason, Arc::new(Self::Cancelled)))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Drop for LoadFailure {
+    /// Step by step: a chain may be longer than the stack.
+    fn drop(&mut self) {
+        let mut next = self.take_reason();
+        while let Some(mut failure) = next.and_then(Arc::into_inner) {
+            next = failure.take_reason();
+        }
     }
 }
 
@@ -125,7 +144,7 @@ impl fmt::Display for LoadFailure {
             Self::Skipped { .. } => {
                 write!(f, "skipped, since {} failed: {}", self.chain().join(" <- "), self.root())
             }
-            Self::Cancelled => f.write_str("cancelled before it began"),
+            Self::Cancelled => f.write_str("cancelled"),
             Self::Unknown { name, nearest } => {
                 write!(f, "{name:?}: ")?;
                 no_such(f, nearest.as_deref())

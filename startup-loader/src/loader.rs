@@ -21,7 +21,7 @@ use crate::{
 /// Gathers the components of a program. See the [crate](crate) for an example.
 #[must_use]
 pub struct Loader {
-    id: u64,
+    pub(crate) id: u64,
     pub(crate) specs: Vec<Spec>,
     pub(crate) delays: Vec<(String, Duration)>,
     pub(crate) profile: Profile,

@@ -10,7 +10,7 @@ use std::{
 
 use petgraph::{
     Direction::{Incoming, Outgoing},
-    algo::{astar, tarjan_scc, toposort},
+    algo::{astar, kosaraju_scc, toposort},
     graph::{DiGraph, NodeIndex},
     visit::{Dfs, EdgeRef, Reversed},
 };
@@ -26,6 +26,7 @@ const UNKNOWN: Duration = Duration::from_millis(1);
 /// Components that can be loaded: [`Loader::build`] has checked them.
 #[must_use = "nothing is loaded until the plan is started"]
 pub struct Plan {
+    pub(crate) loader: u64,
     pub(crate) nodes: Vec<Node>,
     pub(crate) jobs: Vec<Job>,
     pub(crate) manner: Manner,
@@ -98,7 +99,7 @@ pub(crate) fn check(loader: Loader) -> Result<Plan, PlanError> {
     let names = names(&loader.specs)?;
     let graph = graph(&loader, &names)?;
     let order = toposort(&graph, None).map_err(|_| cycle(&graph, &loader.specs))?;
-    let Loader { mut specs, delays, profile, manner, .. } = loader;
+    let Loader { id, mut specs, delays, profile, manner } = loader;
     for (name, delay) in delays {
         let &place = names.get(&*name).ok_or_else(|| unknown(&name, "a delay".to_owned(), &specs))?;
         specs[place].delay = delay;
@@ -127,7 +128,7 @@ pub(crate) fn check(loader: Loader) -> Result<Plan, PlanError> {
             retry: spec.retry,
         });
     }
-    Ok(Plan { nodes, jobs: specs.into_iter().map(|spec| spec.job).collect(), manner })
+    Ok(Plan { loader: id, nodes, jobs: specs.into_iter().map(|spec| spec.job).collect(), manner })
 }
 
 fn names(specs: &[Spec]) -> Result<HashMap<Arc<str>, usize>, PlanError> {
@@ -214,7 +215,8 @@ fn cycle(graph: &Graph, specs: &[Spec]) -> PlanError {
         let back = |step| astar(Reversed(graph), step, |node| node == start, |_| 1, |_| 0);
         steps.filter_map(back).min_by_key(|&(length, _)| length).map(|(_, path)| (start, path))
     };
-    let parts = tarjan_scc(graph);
+    // Not Tarjan's, which recurses: a circle may be longer than the stack.
+    let parts = kosaraju_scc(graph);
     let circles = parts.iter().filter_map(|part| circle(*part.iter().min()?));
     let shortest = circles.min_by_key(|(_, path)| path.len());
     let path = shortest.into_iter().flat_map(|(start, path)| [start].into_iter().chain(path));

@@ -51,16 +51,17 @@ pub enum Pumped {
 
 impl Running {
     pub(crate) fn start(plan: Plan) -> Self {
-        let Plan { nodes, jobs, manner } = plan;
+        let Plan { loader, nodes, jobs, manner } = plan;
         let count = nodes.len();
         let (shared_jobs, local) = jobs.into_iter().map(split).unzip();
-        let state = State::new(&nodes, Instant::now(), manner.sequential);
+        let results: Arc<[_]> = (0..count).map(|_| OnceLock::new()).collect();
+        let state = State::new(&nodes, results.clone(), Instant::now(), manner.sequential);
         let workers = if manner.sequential { 0 } else { threads(&nodes, manner.threads) };
-        let keeper = needs_keeper(&nodes) && !manner.sequential;
         let shared = Arc::new(Shared {
+            loader,
             nodes,
             jobs: shared_jobs,
-            results: (0..count).map(|_| OnceLock::new()).collect(),
+            results,
             state: Mutex::new(state),
             workers: Condvar::new(),
             main: Condvar::new(),
@@ -70,7 +71,10 @@ impl Running {
             dispatch: tracing::dispatcher::get_default(Clone::clone),
         });
         let works = (0..workers).take_while(|_| spawn_worker(&shared)).count() > 0;
-        if keeper {
+        if !works {
+            shared.state.lock().leave_alone();
+        }
+        if !manner.sequential && needs_keeper(&shared.nodes, works) {
             spawn_keeper(&shared);
         }
         let lanes: &[Lane] = if works { &[Lane::Main] } else { &[Lane::Main, Lane::Worker] };
@@ -84,6 +88,9 @@ impl Running {
 
     /// The result of a component, if it is there.
     pub fn get<C: Input>(&self, component: C) -> Option<C::Value> {
+        if component.need().id.loader != self.shared.loader {
+            return None;
+        }
         let shared = &self.shared.results;
         component.value(&Results { shared, main: &self.results })
     }
@@ -116,9 +123,10 @@ impl Running {
     }
 
     /// Works on components of the main thread that are ready, for about as long as `budget`: the component that is
-    /// under way when it is over is not interrupted. For the turn of an event loop.
+    /// under way when it is over is not interrupted, and one is loaded in any case. For the turn of an event loop.
     pub fn pump(&self, budget: Duration) -> Pumped {
         let start = Instant::now();
+        let mut has_run = false;
         loop {
             let mut state = self.shared.state.lock();
             state.is_awake = true;
@@ -127,7 +135,7 @@ impl Running {
             let pumped = match state.unsettled {
                 0 => Some(Pumped::Finished),
                 _ if is_idle => Some(Pumped::Idle),
-                _ => (start.elapsed() >= budget).then_some(Pumped::More),
+                _ => (has_run && start.elapsed() >= budget).then_some(Pumped::More),
             };
             if let Some(pumped) = pumped {
                 state.is_awake = false;
@@ -138,6 +146,7 @@ impl Running {
             if let Some(ticket) = state.take(&self.shared.nodes, self.lanes, Instant::now()) {
                 self.shared.tell(state);
                 self.run(&ticket);
+                has_run = true;
             }
         }
     }
@@ -176,7 +185,7 @@ impl Running {
                 if let Some(ticket) = state.take(&self.shared.nodes, self.lanes, now) {
                     break ticket;
                 }
-                if state.events.is_empty() || state.delivering {
+                if state.is_told() {
                     wait(&self.shared.main, &mut state);
                 } else {
                     self.shared.tell(state);
@@ -237,10 +246,10 @@ fn threads(nodes: &[Node], asked: Option<usize>) -> usize {
 }
 
 /// Whether times may have to be noticed while all threads are busy and the main one is in an event loop.
-fn needs_keeper(nodes: &[Node]) -> bool {
+fn needs_keeper(nodes: &[Node], has_workers: bool) -> bool {
     nodes.iter().any(|node| {
         let waits = !node.delay.is_zero() || node.retry.attempts > 1;
-        node.deadline.is_some() || waits && node.lane != Some(Lane::Worker)
+        node.deadline.is_some() || waits && !(has_workers && node.lane == Some(Lane::Worker))
     })
 }
 

@@ -20,10 +20,12 @@ use crate::{
 };
 
 pub(crate) struct Shared {
+    /// Whose handles are known here.
+    pub(crate) loader: u64,
     pub(crate) nodes: Vec<Node>,
     /// By place; taken out while it runs.
     pub(crate) jobs: Vec<Mutex<Option<WorkerJob>>>,
-    pub(crate) results: Vec<OnceLock<Arc<dyn Any + Send + Sync>>>,
+    pub(crate) results: Arc<[OnceLock<Arc<dyn Any + Send + Sync>>]>,
     pub(crate) state: Mutex<State>,
     /// Something is ready for a worker.
     pub(crate) workers: Condvar,
@@ -65,12 +67,14 @@ impl Shared {
         let outcome = match outcome {
             Ok(Ok(result)) => return Ok(result),
             Ok(Err(error)) => LoadFailure::Error(error.into()),
-            Err(panic) => LoadFailure::Panic(message(&*panic)),
+            Err(panic) => {
+                let message = message(&*panic);
+                drop_quietly(panic);
+                LoadFailure::Panic(message)
+            }
         };
         // How an error shows itself is not our code either.
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            span.record("error", tracing::field::display(&outcome)).is_disabled()
-        }));
+        quietly(|| _ = span.record("error", tracing::field::display(&outcome)));
         Err(outcome)
     }
 
@@ -133,13 +137,12 @@ impl Shared {
         if !state.delivering {
             state.delivering = true;
             while let Some(event) = state.events.pop_front() {
-                if self.listeners.is_empty() {
-                    continue;
-                }
                 MutexGuard::unlocked(&mut state, || {
                     for listener in &self.listeners {
-                        let _ = catch_unwind(AssertUnwindSafe(|| listener(&event)));
+                        quietly(|| listener(&event));
                     }
+                    // With the error of an attempt, which nobody else may have.
+                    drop_quietly(event);
                 });
             }
             state.delivering = false;
@@ -148,7 +151,7 @@ impl Shared {
         }
         drop(state);
         if let Some(waker) = self.waker.as_ref().filter(|_| wake) {
-            let _ = catch_unwind(AssertUnwindSafe(waker));
+            quietly(waker);
         }
     }
 }
@@ -177,7 +180,7 @@ fn work(shared: &Arc<Shared>) {
             if let Some(ticket) = state.take(&shared.nodes, &[Lane::Worker], now) {
                 break ticket;
             }
-            if state.events.is_empty() || state.delivering {
+            if state.is_told() {
                 wait(&shared.workers, &mut state);
             } else {
                 shared.tell(state);
@@ -200,7 +203,7 @@ pub(crate) fn spawn_keeper(shared: &Arc<Shared>) {
         while state.unsettled > 0 {
             state.fire(&shared.nodes, Instant::now());
             let lost = std::mem::take(&mut state.lost);
-            if lost > 0 || !state.events.is_empty() && !state.delivering {
+            if lost > 0 || !state.is_told() {
                 MutexGuard::unlocked(&mut state, || (0..lost).for_each(|_| _ = spawn_worker(&shared)));
                 shared.tell(state);
                 state = shared.state.lock();
@@ -223,7 +226,16 @@ pub(crate) fn wait(news: &Condvar, state: &mut MutexGuard<'_, State>) {
 
 /// Drops what is not ours; its destructor may panic.
 pub(crate) fn drop_quietly<T>(value: T) {
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
+    quietly(|| drop(value));
+}
+
+/// Runs what is not ours. It may panic, with something whose destructor panics too.
+fn quietly(run: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(run))
+        && let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic)))
+    {
+        std::mem::forget(again);
+    }
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

@@ -1,9 +1,10 @@
 //! What has happened to the components of a plan so far. No threads and no clock: all times are given.
 
 use std::{
+    any::Any,
     cmp::Reverse,
     collections::{BinaryHeap, VecDeque},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -16,6 +17,8 @@ use crate::{
 pub(crate) struct State {
     pub(crate) started: Instant,
     pub(crate) parts: Vec<Part>,
+    /// For those that are there without having run.
+    results: Arc<[OnceLock<Arc<dyn Any + Send + Sync>>]>,
     worker: BinaryHeap<Reverse<(usize, usize)>>,
     main: BinaryHeap<Reverse<(usize, usize)>>,
     timers: BinaryHeap<Reverse<(Instant, usize, Timer)>>,
@@ -32,6 +35,8 @@ pub(crate) struct State {
     /// Threads that hang in a component whose deadline is over, and that nobody has replaced yet.
     pub(crate) lost: usize,
     pub(crate) cancelled: bool,
+    /// The main thread does all the work.
+    alone: bool,
     done: f32,
     sequential: bool,
 }
@@ -75,7 +80,12 @@ pub(crate) struct Ticket {
 }
 
 impl State {
-    pub(crate) fn new(nodes: &[Node], started: Instant, sequential: bool) -> Self {
+    pub(crate) fn new(
+        nodes: &[Node],
+        results: Arc<[OnceLock<Arc<dyn Any + Send + Sync>>]>,
+        started: Instant,
+        sequential: bool,
+    ) -> Self {
         let part = |node: &Node| Part {
             status: Status::Waiting,
             waiting: node.dependencies,
@@ -89,6 +99,7 @@ impl State {
         let mut state = Self {
             started,
             parts: nodes.iter().map(part).collect(),
+            results,
             worker: BinaryHeap::new(),
             main: BinaryHeap::new(),
             timers: BinaryHeap::new(),
@@ -100,6 +111,7 @@ impl State {
             delivering: false,
             lost: 0,
             cancelled: false,
+            alone: false,
             done: 0.0,
             sequential,
         };
@@ -120,6 +132,17 @@ impl State {
             Lane::Worker => self.worker.len(),
             Lane::Main => self.main.len(),
         }
+    }
+
+    /// There are no other threads: what is ready for one of them is something for the main one.
+    pub(crate) fn leave_alone(&mut self) {
+        self.alone = true;
+        self.wake |= !self.worker.is_empty();
+    }
+
+    /// Whether everybody has been told what happened, or is about to be.
+    pub(crate) fn is_told(&self) -> bool {
+        !self.wake && !self.has_new_timer && (self.delivering || self.events.is_empty())
     }
 
     pub(crate) fn next_timer(&self) -> Option<Instant> {
@@ -203,6 +226,7 @@ impl State {
                 (Timer::Deadline, Status::Running | Status::Delayed | Status::Ready) => {
                     if matches!(self.parts[place].status, Status::Running)
                         && nodes[place].lane == Some(Lane::Worker)
+                        && !self.alone
                     {
                         self.lost += 1;
                     }
@@ -223,7 +247,9 @@ impl State {
         let failure = Arc::new(LoadFailure::Cancelled);
         for place in 0..self.parts.len() {
             if matches!(self.parts[place].status, Status::Waiting | Status::Delayed | Status::Ready) {
-                self.note(nodes, place, Status::Skipped(failure.clone()), now);
+                let has_run = self.parts[place].attempts > 0;
+                let status = if has_run { Status::Failed } else { Status::Skipped };
+                self.note(nodes, place, status(failure.clone()), now);
             }
         }
     }
@@ -274,7 +300,10 @@ impl State {
         self.parts[place].ready = Some(now);
         match nodes[place].lane {
             None => return self.settle(nodes, place, Status::Loaded, now),
-            Some(Lane::Worker) => self.worker.push(Reverse((nodes[place].rank, place))),
+            Some(Lane::Worker) => {
+                self.worker.push(Reverse((nodes[place].rank, place)));
+                self.wake |= self.alone;
+            }
             Some(Lane::Main) => {
                 self.main.push(Reverse((nodes[place].rank, place)));
                 self.wake = true;
@@ -334,6 +363,9 @@ impl State {
             Status::Skipped(failure) => EventKind::Skipped(failure.clone()),
             _ => EventKind::Finished,
         };
+        if matches!(status, Status::Loaded) && nodes[place].lane.is_none() {
+            let _ = self.results[place].set(Arc::new(()));
+        }
         self.parts[place].status = status;
         self.parts[place].finished = Some(now);
         self.unsettled -= 1;

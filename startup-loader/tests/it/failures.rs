@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use startup_loader::{LoadFailure, Loader, Outcome, Retry};
+use startup_loader::{EventKind, LoadFailure, Loader, Outcome, Retry};
 
 #[test]
 fn failure_skips_those_that_require_it_with_the_chain_of_reasons() {
@@ -124,6 +124,26 @@ fn cancelled_start_skips_what_does_not_run_yet() {
     assert!(running.get(second).is_none());
     assert!(matches!(&report.component("second").unwrap().outcome, Outcome::Skipped(failure)
         if matches!(**failure, LoadFailure::Cancelled)));
+}
+
+#[test]
+fn component_that_is_cancelled_between_two_attempts_has_failed() {
+    let (failed, wait) = mpsc::channel();
+    let mut loader = Loader::new();
+    let again = Retry::new(2, Duration::from_secs(3600));
+    loader.component("sum").load_retrying(again, (), |_, ()| Err::<(), _>("not yet".into()));
+    let loader = loader.on_event(move |event| {
+        if matches!(event.kind, EventKind::Retrying(_)) {
+            let _ = failed.send(());
+        }
+    });
+    let running = loader.build().unwrap().start();
+    wait.recv().unwrap();
+    running.cancel();
+    let report = running.join();
+    assert!(matches!(&report.component("sum").unwrap().outcome, Outcome::Failed(failure)
+        if matches!(**failure, LoadFailure::Cancelled)));
+    assert_eq!(report.failures().next().unwrap().1.to_string(), "cancelled");
 }
 
 #[test]

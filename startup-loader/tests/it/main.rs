@@ -2,6 +2,7 @@
 
 mod events;
 mod failures;
+mod foreign;
 mod main_thread;
 mod model;
 mod plans;

@@ -1,8 +1,14 @@
 //! The main thread: barriers, pumping, an event loop.
 
-use std::{cell::RefCell, rc::Rc, sync::mpsc, thread, time::Duration};
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    sync::{Mutex, mpsc},
+    thread,
+    time::Duration,
+};
 
-use startup_loader::{Loader, Pumped};
+use startup_loader::{EventKind, Loader, Pumped, Retry};
 
 #[test]
 fn main_components_run_here_and_need_not_be_send() {
@@ -94,4 +100,101 @@ fn without_threads_whoever_waits_does_all() {
     assert!(running.get(a).is_none());
     assert!(running.join().is_ok());
     assert!(*running.get(b).unwrap());
+}
+
+#[test]
+fn event_loop_without_threads_is_woken_for_everything() {
+    let (wake, events) = mpsc::channel();
+    let mut loader = Loader::new();
+    let data = loader.add("data", (), |_, ()| Ok(1));
+    let late = loader.component("late").delay(Duration::from_millis(10)).load_retrying(
+        Retry::new(2, Duration::from_millis(10)),
+        data,
+        |context, data| {
+            if context.attempt() == 1 { Err("not yet".into()) } else { Ok(*data) }
+        },
+    );
+    let running = loader.threads(0).waker(move || _ = wake.send(())).build().unwrap().start();
+    while running.pump(Duration::from_secs(1)) != Pumped::Finished {
+        events.recv().unwrap();
+    }
+    assert_eq!(*running.get(late).unwrap(), 1);
+
+    let (wake, events) = mpsc::channel();
+    let mut loader = Loader::new();
+    loader.add("data", (), |_, ()| Ok(1));
+    let _running = loader.threads(0).waker(move || _ = wake.send(())).build().unwrap().start();
+    events.recv().unwrap();
+}
+
+#[test]
+fn without_threads_there_is_none_after_a_deadline_either() {
+    let here = thread::current().id();
+    let (began, other) = mpsc::channel();
+    let mut loader = Loader::new();
+    loader.component("stuck").deadline(Duration::from_millis(5)).priority(1).load((), move |context, ()| {
+        while !context.is_cancelled() {
+            thread::yield_now();
+        }
+        // Nobody begins anything else meanwhile.
+        let _ = other.recv_timeout(Duration::from_millis(50));
+        Ok(())
+    });
+    let other = loader.add("other", (), move |_, ()| {
+        let _ = began.send(());
+        Ok(thread::current().id() == here)
+    });
+    let running = loader.threads(0).build().unwrap().start();
+    running.join();
+    assert!(*running.get(other).unwrap());
+}
+
+#[test]
+fn event_loop_is_woken_for_what_is_due_while_a_listener_is_slow() {
+    let (wake, events) = mpsc::channel();
+    let (heard, due) = mpsc::channel::<()>();
+    let (started, start) = mpsc::channel::<()>();
+    let due = Mutex::new(due);
+    let mut loader = Loader::new();
+    loader.component("late").delay(Duration::from_millis(20)).load_main((), |_, ()| Ok(()));
+    // Not before this thread has nothing to tell any more.
+    loader.add("data", (), move |_, ()| Ok(start.recv().is_err()));
+    let loader = loader.on_event(move |event| {
+        if matches!(event.kind, EventKind::Finished) && &*event.component == "data" {
+            let _ = due.lock().unwrap().recv();
+        }
+    });
+    let running = loader.threads(1).waker(move || _ = wake.send(())).build().unwrap().start();
+    drop(started);
+    while running.report().component("late").unwrap().ready.is_none() {
+        thread::yield_now();
+    }
+    drop(heard);
+    events.recv().unwrap();
+    assert!(running.join().is_ok());
+}
+
+#[test]
+fn pump_goes_on_whatever_its_budget() {
+    let mut loader = Loader::new();
+    let first = loader.add_main("first", (), |_, ()| Ok(()));
+    loader.add_main("second", first, |_, _| Ok(()));
+    let running = loader.build().unwrap().start();
+    assert_eq!(running.pump(Duration::ZERO), Pumped::More);
+    assert!(running.get(first).is_some());
+    assert_eq!(running.pump(Duration::ZERO), Pumped::Finished);
+}
+
+#[test]
+fn barrier_is_a_dependency_like_any_other() {
+    let mut loader = Loader::new();
+    let view = loader.add("view", (), |_, ()| Ok(()));
+    let ready = loader.barrier("ready", view);
+    let broken = loader.add("broken", (), |_, ()| Err::<(), _>("no".into()));
+    let never = loader.barrier("never", broken);
+    let rest = loader.add("rest", (ready, never.wanted()), |_, (_, never)| Ok(never.is_none()));
+    let running = loader.build().unwrap().start();
+    running.join();
+    assert!(*running.get(rest).unwrap());
+    assert!(running.get(ready).is_some() && running.get(never).is_none());
 }

@@ -88,3 +88,15 @@ fn plan_without_components_ends_at_once() {
     let report = Loader::new().build().unwrap().start().join();
     assert!(report.is_ok() && report.components.is_empty());
 }
+
+#[test]
+fn handle_of_another_loader_has_no_result_here() {
+    let foreign = Loader::new().add("number", (), |_, ()| Ok(1));
+    let foreign_main = Loader::new().add_main("number", (), |_, ()| Ok(1));
+    let mut loader = Loader::new();
+    let own = loader.add("number", (), |_, ()| Ok(2));
+    let running = loader.build().unwrap().start();
+    running.join();
+    assert!(running.get(foreign).is_none() && running.get(foreign_main).is_none());
+    assert_eq!(*running.get(own).unwrap(), 2);
+}
