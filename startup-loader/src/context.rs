@@ -29,8 +29,8 @@ impl Context<'_> {
 
     /// Whether nobody waits for the result any more: the start was cancelled, or the deadline is over.
     pub fn is_cancelled(&self) -> bool {
-        let state = self.shared.state.lock();
-        state.cancelled || !state.is_running(self.ticket)
+        // Nobody else may look at the time while this runs.
+        self.shared.is_late(self.ticket) || self.shared.state.lock().cancelled
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Running {
     results: RefCell<Vec<Option<Rc<dyn Any>>>>,
     /// What this thread works on: everything, if there are no others.
     lanes: &'static [Lane],
+    /// Nobody else notices that a time is over: the system has no thread for that.
+    looks: bool,
 }
 
 /// Cancels a start from any thread.
@@ -74,11 +76,9 @@ impl Running {
         if !works {
             shared.state.lock().leave_alone();
         }
-        if !manner.sequential && needs_keeper(&shared.nodes, works) {
-            spawn_keeper(&shared);
-        }
+        let looks = !manner.sequential && needs_keeper(&shared.nodes, works) && !spawn_keeper(&shared);
         let lanes: &[Lane] = if works { &[Lane::Main] } else { &[Lane::Main, Lane::Worker] };
-        let running = Self { shared, local, results: RefCell::new(vec![None; count]), lanes };
+        let running = Self { shared, local, results: RefCell::new(vec![None; count]), lanes, looks };
         running.shared.tell(running.shared.state.lock());
         if manner.sequential {
             running.work_until(|state| state.unsettled == 0);
@@ -134,6 +134,7 @@ impl Running {
             let is_idle = self.lanes.iter().all(|&lane| state.ready(lane) == 0);
             let pumped = match state.unsettled {
                 0 => Some(Pumped::Finished),
+                _ if is_idle && self.looks && state.next_timer().is_some() => Some(Pumped::More),
                 _ if is_idle => Some(Pumped::Idle),
                 _ => (has_run && start.elapsed() >= budget).then_some(Pumped::More),
             };

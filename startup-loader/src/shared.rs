@@ -65,7 +65,15 @@ impl Shared {
         let context = Context { shared: self, ticket };
         let outcome = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| job(&context))));
         let outcome = match outcome {
-            Ok(Ok(result)) => return Ok(result),
+            Ok(Ok(result)) => {
+                if let Some(limit) = self.nodes[ticket.place].deadline
+                    && self.is_late(ticket)
+                {
+                    let failure = LoadFailure::Deadline(limit);
+                    quietly(|| _ = span.record("error", tracing::field::display(failure)));
+                }
+                return Ok(result);
+            }
             Ok(Err(error)) => LoadFailure::Error(error.into()),
             Err(panic) => {
                 let message = message(&*panic);
@@ -76,6 +84,17 @@ impl Shared {
         // How an error shows itself is not our code either.
         quietly(|| _ = span.record("error", tracing::field::display(&outcome)));
         Err(outcome)
+    }
+
+    /// Whether the attempt does not count any more, as of now.
+    pub(crate) fn is_late(&self, ticket: &Ticket) -> bool {
+        let mut state = self.state.lock();
+        state.fire(&self.nodes, Instant::now());
+        let is_late = !state.is_running(ticket);
+        if !state.is_told() {
+            self.tell(state);
+        }
+        is_late
     }
 
     /// Runs a component with a result for all. `false` if the attempt came too late to be of interest.
@@ -188,32 +207,36 @@ fn work(shared: &Arc<Shared>) {
             }
         };
         shared.tell(state);
-        // Another thread has taken the place of one that was late.
         if !shared.run(&ticket, &results) {
-            return;
+            let mut state = shared.state.lock();
+            if state.lost == 0 {
+                // Another thread has taken the place of this one, which was late.
+                return;
+            }
+            state.lost -= 1;
         }
     }
 }
 
-/// Starts the thread that looks when times are over while all others may be busy.
-pub(crate) fn spawn_keeper(shared: &Arc<Shared>) {
+/// Starts the thread that looks when times are over while all others may be busy; `false` if the system has none.
+pub(crate) fn spawn_keeper(shared: &Arc<Shared>) -> bool {
     let shared = shared.clone();
     let keep = move || {
         let mut state = shared.state.lock();
         while state.unsettled > 0 {
             state.fire(&shared.nodes, Instant::now());
-            let lost = std::mem::take(&mut state.lost);
-            if lost > 0 || !state.is_told() {
-                MutexGuard::unlocked(&mut state, || (0..lost).for_each(|_| _ = spawn_worker(&shared)));
+            while state.lost > 0 && spawn_worker(&shared) {
+                state.lost -= 1;
+            }
+            if state.is_told() {
+                wait(&shared.keeper, &mut state);
+            } else {
                 shared.tell(state);
                 state = shared.state.lock();
-            } else {
-                wait(&shared.keeper, &mut state);
             }
         }
     };
-    // Without it, times are noticed when somebody else looks.
-    let _ = thread::Builder::new().name("startup-time".to_owned()).spawn(keep);
+    thread::Builder::new().name("startup-time".to_owned()).spawn(keep).is_ok()
 }
 
 /// Waits for news, or for the next timer.

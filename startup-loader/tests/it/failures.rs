@@ -168,3 +168,18 @@ fn errors_can_cross_threads() {
     check::<LoadFailure>();
     check::<startup_loader::PlanError>();
 }
+
+#[test]
+fn thread_of_a_late_component_or_another_one_goes_on() {
+    let mut loader = Loader::new();
+    loader.component("late").deadline(Duration::from_millis(5)).priority(1).load((), |context, ()| {
+        while !context.is_cancelled() {
+            std::thread::yield_now();
+        }
+        Ok(())
+    });
+    let other = loader.add("other", (), |_, ()| Ok(2));
+    let running = loader.threads(1).build().unwrap().start();
+    running.join();
+    assert_eq!(*running.get(other).unwrap(), 2);
+}

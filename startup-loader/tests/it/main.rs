@@ -6,4 +6,6 @@ mod foreign;
 mod main_thread;
 mod model;
 mod plans;
+mod scarce;
+mod spans;
 mod times;

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use startup_loader::Loader;
+use startup_loader::{LoadFailure, Loader};
 
 #[test]
 fn delayed_component_begins_after_its_delay_and_holds_no_thread() {
@@ -40,4 +40,18 @@ fn sequential_start_runs_in_order_and_waits_for_no_delay() {
     let running = loader.sequential().build().unwrap().start();
     assert!(running.is_finished() && running.join().is_ok());
     assert_eq!(*order.lock().unwrap(), ["now", "late", "later"]);
+}
+
+#[test]
+fn loader_sees_that_its_deadline_is_over_where_nobody_else_looks() {
+    let mut loader = Loader::new();
+    loader.component("slow").deadline(Duration::from_millis(5)).load((), |context, ()| {
+        while !context.is_cancelled() {
+            std::thread::yield_now();
+        }
+        Ok(())
+    });
+    let report = loader.build().unwrap().run();
+    let (_, failure) = report.failures().next().unwrap();
+    assert!(matches!(failure, LoadFailure::Deadline(_)));
 }
