@@ -185,27 +185,11 @@ fn unknown(name: &str, asked_by: String, specs: &[Spec]) -> PlanError {
 /// The name that the fewest changes turn `name` into, if these are at most a third of it or two.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (name.chars().count() / 3).max(2);
-    let distances = known.map(|known| (distance(name, known), known));
+    let distances = known.map(|known| (strsim::levenshtein(name, known), known));
     distances
         .filter(|&(distance, _)| distance <= limit)
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, name)| name)
-}
-
-/// How many characters have to be put in, taken out or replaced (Levenshtein 1965), row by row.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<_> = b.chars().collect();
-    let mut row: Vec<_> = (0..=b.len()).collect();
-    for (i, a) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, &b) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// The shortest of the circles, each component before the one that it depends on.

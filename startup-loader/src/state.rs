@@ -118,6 +118,7 @@ impl State {
         for (place, node) in nodes.iter().enumerate() {
             if node.dependencies == 0 {
                 state.release(nodes, place, started);
+                state.spread(nodes, place, started);
             }
         }
         state
@@ -222,7 +223,10 @@ impl State {
         {
             self.timers.pop();
             match (timer, &self.parts[place].status) {
-                (Timer::Release, Status::Delayed) => self.make_ready(nodes, place, now),
+                (Timer::Release, Status::Delayed) => {
+                    self.make_ready(nodes, place, now);
+                    self.spread(nodes, place, now);
+                }
                 (Timer::Deadline, Status::Running | Status::Delayed | Status::Ready) => {
                     if matches!(self.parts[place].status, Status::Running)
                         && nodes[place].lane == Some(Lane::Worker)
@@ -299,7 +303,7 @@ impl State {
     fn make_ready(&mut self, nodes: &[Node], place: usize, now: Instant) {
         self.parts[place].ready = Some(now);
         match nodes[place].lane {
-            None => return self.settle(nodes, place, Status::Loaded, now),
+            None => return self.note(nodes, place, Status::Loaded, now),
             Some(Lane::Worker) => {
                 self.worker.push(Reverse((nodes[place].rank, place)));
                 self.wake |= self.alone;
@@ -323,12 +327,18 @@ impl State {
     /// Settles a component and all that follows from it.
     fn settle(&mut self, nodes: &[Node], place: usize, status: Status, now: Instant) {
         self.note(nodes, place, status, now);
+        self.spread(nodes, place, now);
+    }
+
+    /// What follows for others from a component, if that is settled.
+    fn spread(&mut self, nodes: &[Node], place: usize, now: Instant) {
         // A list instead of recursion: a chain may be longer than the stack.
-        let mut settled = vec![place];
-        while let Some(place) = settled.pop() {
+        let mut changed = vec![place];
+        while let Some(place) = changed.pop() {
             let failure = match &self.parts[place].status {
                 Status::Failed(failure) | Status::Skipped(failure) => Some(failure.clone()),
-                _ => None,
+                Status::Loaded => None,
+                _ => continue,
             };
             for &(dependent, required) in &nodes[place].dependents {
                 if self.is_settled(dependent) {
@@ -338,21 +348,14 @@ impl State {
                     let required = nodes[place].name.clone();
                     let skipped = LoadFailure::Skipped { required, reason: reason.clone() };
                     self.note(nodes, dependent, Status::Skipped(Arc::new(skipped)), now);
-                    settled.push(dependent);
-                    continue;
-                }
-                self.parts[dependent].waiting -= 1;
-                if self.parts[dependent].waiting > 0 {
-                    continue;
-                }
-                let due = self.started.checked_add(nodes[dependent].delay);
-                if nodes[dependent].lane.is_none() && (self.sequential || due.is_some_and(|due| due <= now)) {
-                    self.parts[dependent].ready = Some(now);
-                    self.note(nodes, dependent, Status::Loaded, now);
-                    settled.push(dependent);
                 } else {
+                    self.parts[dependent].waiting -= 1;
+                    if self.parts[dependent].waiting > 0 {
+                        continue;
+                    }
                     self.release(nodes, dependent, now);
                 }
+                changed.push(dependent);
             }
         }
     }

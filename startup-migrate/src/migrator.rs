@@ -27,7 +27,7 @@ pub struct Migrator {
     migrations: Migrations,
     checked: OnceLock<Result<Vec<Step>, String>>,
     digest: OnceLock<u64>,
-    header: bool,
+    pub(crate) fast: bool,
     pub(crate) timeout: Duration,
     pub(crate) batch_size: u64,
     pub(crate) grouped: bool,
@@ -44,7 +44,7 @@ impl Migrator {
             migrations: migrations.into(),
             checked: OnceLock::new(),
             digest: OnceLock::new(),
-            header: true,
+            fast: true,
             timeout: Duration::from_secs(30),
             batch_size: 1000,
             grouped: false,
@@ -99,10 +99,11 @@ impl Migrator {
         Self { listener: Box::new(listener), ..self }
     }
 
-    /// Always asks SQLite, as is right where this process may already have the database open.
+    /// Always compares the history row by row, and trusts neither stamp nor digest. Then
+    /// [`needs_migration`](Self::needs_migration) may also be asked while this process has the database open.
     #[must_use]
     pub fn without_fast_check(self) -> Self {
-        Self { header: false, ..self }
+        Self { fast: false, ..self }
     }
 
     /// Whether the database at `path` is not exactly at the last version. Creates nothing.
@@ -203,7 +204,7 @@ impl Migrator {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(last > 0),
             Err(error) => return Err(Error::storage("looking at the file", error)),
         }
-        if self.header && self.stamp && header::says(path, digest) {
+        if self.fast && self.stamp && header::says(path, digest) {
             return Ok(false);
         }
         let asked = Connection::open_with_flags(path, reading())
@@ -218,8 +219,8 @@ impl Migrator {
 
     fn is(&self, db: &Connection) -> Result<bool> {
         let (digest, last) = self.digest()?;
-        let recorded = history::is_recorded(db, digest, last);
-        if recorded.map_err(|error| Error::storage("reading the history", error))? {
+        let recorded = || history::is_recorded(db, digest, last);
+        if self.fast && recorded().map_err(|error| Error::storage("reading the history", error))? {
             return Ok(true);
         }
         let pending = history::read(db).and_then(|applied| history::pending(self.steps()?, &applied));

@@ -7,4 +7,6 @@ mod crash;
 mod folder;
 mod model;
 mod processes;
+#[cfg(feature = "loader")]
+mod profile;
 mod use_at_home;

@@ -70,6 +70,23 @@ fn change_of_the_history_by_others_is_seen() {
 }
 
 #[test]
+fn without_the_fast_check_each_row_of_the_history_is_compared() {
+    let mut db = Connection::open_in_memory().unwrap();
+    Migrator::new(listed()).run(&mut db).unwrap();
+    // Somebody who takes the triggers away first.
+    db.execute_batch(
+        "DROP TRIGGER startup_migrate_update;
+         UPDATE refinery_schema_history SET checksum = '1' WHERE version = 1",
+    )
+    .unwrap();
+    assert!(Migrator::new(listed()).is_current(&db).unwrap());
+    let thorough = Migrator::new(listed()).without_fast_check();
+    assert!(!thorough.is_current(&db).unwrap());
+    let error = thorough.run(&mut db).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Divergent { version: 1, .. }), "{error}");
+}
+
+#[test]
 fn change_of_the_schema_by_others_ends_the_stamp_but_not_the_version() {
     let (_dir, path) = file();
     let migrator = Migrator::new(listed()).stamp();
