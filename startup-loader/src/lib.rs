@@ -96,7 +96,7 @@ mod shared;
 mod state;
 
 pub use component::{Component, Input, Inputs, MainComponent, SendInputs, Wanted};
-pub use context::Context;
+pub use context::{Context, Reporter};
 pub use draft::Draft;
 pub use error::{BoxError, LoadFailure, PlanError};
 pub use event::{Event, EventKind};

@@ -57,7 +57,7 @@ impl Shared {
 
     /// Runs `job`, with whatever may happen in it.
     pub(crate) fn attempt<T>(
-        &self,
+        self: &Arc<Self>,
         ticket: &Ticket,
         job: impl FnOnce(&Context<'_>) -> Result<T, BoxError>,
     ) -> Result<T, LoadFailure> {
@@ -98,7 +98,7 @@ impl Shared {
     }
 
     /// Runs a component with a result for all. `false` if the attempt came too late to be of interest.
-    pub(crate) fn run(&self, ticket: &Ticket, results: &Results<'_>) -> bool {
+    pub(crate) fn run(self: &Arc<Self>, ticket: &Ticket, results: &Results<'_>) -> bool {
         let Some(mut job) = self.jobs[ticket.place].lock().take() else { return true };
         let outcome = self.attempt(ticket, |context| job(context, results));
         let mut state = self.state.lock();

@@ -72,6 +72,7 @@ enum Timer {
 }
 
 /// The right to run a component once.
+#[derive(Clone)]
 pub(crate) struct Ticket {
     pub(crate) place: usize,
     pub(crate) attempt: u32,

@@ -47,6 +47,30 @@ fn events_come_in_order_and_end_with_the_whole() {
 }
 
 #[test]
+fn progress_may_come_from_elsewhere_while_the_component_runs() {
+    let mut loader = Loader::new();
+    let events = loader.events();
+    let index = loader.add("index", (), |context, ()| {
+        let reporter = context.reporter();
+        let there = reporter.clone();
+        std::thread::spawn(move || there.progress(0.5)).join().map_err(|_| "no thread")?;
+        Ok(reporter)
+    });
+    let running = loader.build().unwrap().start();
+    running.join();
+    let reporter = running.get(index).unwrap();
+    reporter.progress(0.75);
+    let told = events.try_iter().filter_map(|event| match event.kind {
+        EventKind::Progress(part) => Some(part),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [0.5]);
+    drop(running);
+    reporter.progress(1.0);
+    assert!(events.recv().is_err(), "a result that holds a reporter keeps nothing alive");
+}
+
+#[test]
 fn listener_may_cancel_and_may_panic() {
     let slot: Arc<Mutex<Option<startup_loader::Canceller>>> = Arc::default();
     let seen = slot.clone();
