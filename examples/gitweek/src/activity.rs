@@ -77,6 +77,14 @@ impl WeekList {
         place.map_or(0, |place| self.weeks[place].commits)
     }
 
+    /// The week so many places after one of the list, or before it if `by` is negative; the last or first one if there
+    /// are not so many.
+    pub(crate) fn beside(&self, week: Week, by: isize) -> Option<Week> {
+        let place = self.weeks.partition_point(|entry| entry.week < week);
+        let place = place.saturating_add_signed(by).min(self.weeks.len().checked_sub(1)?);
+        Some(self.weeks[place].week)
+    }
+
     /// The weeks before and after one that is not in the list.
     pub(crate) fn around(&self, week: Week) -> Vec<Week> {
         let after = self.weeks.partition_point(|entry| entry.week < week);

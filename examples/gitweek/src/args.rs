@@ -1,6 +1,9 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{
+    io::{IsTerminal, stdin, stdout},
+    path::PathBuf,
+};
 
 use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
 use serde::{Deserialize, Serialize};
@@ -8,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::{target::Target, timings::Waterfall, week::Week};
 
 /// A weekly activity report of a git repository.
+///
+/// On a terminal, and without options that ask for a report, it is interactive.
 ///
 /// Counts the commits that HEAD reaches, without merges. A commit belongs to the ISO 8601 week of its
 /// committer date in UTC; lines and files are those of `git log --no-renames --numstat`.
@@ -29,9 +34,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TEXT")]
     pub(crate) author: Option<String>,
 
-    /// How to print the report
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    /// How to print the report [default: table]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
 
     /// Also analyse the whole history: its trend, busiest hours, top authors, most changed files
     ///
@@ -94,6 +99,15 @@ impl Args {
             Self::command().error(ErrorKind::ArgumentConflict, said).exit();
         }
         args
+    }
+
+    /// Whether there is somebody at a terminal who has not asked for a report.
+    pub(crate) fn is_interactive(&self) -> bool {
+        let Self { week, format, analysis, chart, export, cache_stats, .. } = self;
+        let files = chart.is_some() || export.is_some();
+        let is_asked = week.is_some() || format.is_some() || files || *analysis || *cache_stats;
+        let can_draw = || std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        !is_asked && stdin().is_terminal() && stdout().is_terminal() && can_draw()
     }
 }
 

@@ -11,49 +11,56 @@
 //! for any more, and they expire.
 
 use std::{
-    cell::{Cell, RefCell},
     fmt::Display,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use warmstart::{Bytes, Cache, Handle};
+use parking_lot::Mutex;
+use warmstart::{
+    Bytes, Cache, Handle,
+    lazy::{Lazy, LazyItem},
+};
 
 use crate::{
-    activity::{TaskList, WeekCount, WeekList, WeekStats},
+    activity::{AuthorCount, TaskList, WeekCount, WeekList, WeekStats},
     analysis::{Analysis, Analyst},
     error::{Error, Result},
     export::Csv,
-    index::Index,
+    index::{Index, Source},
     repository::Repository,
     series::Series,
     target::digest,
-    timings::watched,
     week::Week,
 };
 
 /// Raised when the same history comes to give other results: those of an earlier program are then not found.
 const DERIVATION: u32 = 1;
 
-/// Answers questions about one repository.
+/// Answers questions about one repository, to all threads.
 pub(crate) struct DataService {
-    repository: Repository,
+    repository: Arc<Repository>,
     weeks: Handle<WeekList>,
     tasks: Handle<TaskList>,
     stats: Handle<WeekStats>,
     analyses: Handle<Analysis>,
     series: Handle<Series>,
     exports: Handle<Bytes>,
-    index_path: Option<PathBuf>,
-    /// Opened by the first question that the cache cannot answer.
-    index: RefCell<Option<Index>>,
-    index_time: Cell<Option<Duration>>,
+    index: Arc<Part<Mutex<Index>>>,
+    authors: Part<Vec<AuthorCount>>,
+    index_time: Mutex<Option<Duration>>,
 }
 
+/// Something heavy that is loaded by the first who needs it.
+type Part<T> = Lazy<T, Error, Box<dyn Fn() -> Result<T> + Send + Sync>>;
+
 impl DataService {
-    /// Answers from `cache`, and from the index at `index_path` or, without one, in memory.
-    pub(crate) fn new(repository: Repository, cache: &Cache, index_path: Option<PathBuf>) -> Result<Self> {
+    /// Answers from `cache`, and from an index of `source`.
+    pub(crate) fn new(repository: Arc<Repository>, cache: &Cache, source: Source) -> Result<Self> {
+        let source = Arc::new(source);
+        let index: Arc<Part<Mutex<Index>>> =
+            Arc::new(Lazy::capturing("index", Box::new(move || Ok(Mutex::new(Index::open(&source)?)))));
+        let indexed = index.clone();
         Ok(Self {
             repository,
             weeks: cache.category("week_data")?,
@@ -62,10 +69,25 @@ impl DataService {
             analyses: cache.category("analytics_results")?,
             series: cache.category("chart_data")?,
             exports: cache.bytes("export_data")?,
-            index_path,
-            index: RefCell::new(None),
-            index_time: Cell::new(None),
+            index,
+            authors: Lazy::capturing("authors", Box::new(move || indexed.get()?.lock().ask(Index::authors))),
+            index_time: Mutex::new(None),
         })
+    }
+
+    /// What of this is loaded by its first use.
+    pub(crate) fn lazies(&'static self) -> [&'static dyn LazyItem; 2] {
+        [&*self.index, &self.authors]
+    }
+
+    /// All authors with their commits, if somebody has loaded them.
+    pub(crate) fn authors_at_hand(&self) -> Option<&[AuthorCount]> {
+        self.authors.get_if_loaded().map(Vec::as_slice)
+    }
+
+    /// Has the authors loaded in the background.
+    pub(crate) fn preload_authors(&'static self) {
+        self.authors.preload();
     }
 
     /// The repository that the answers are about.
@@ -137,7 +159,7 @@ impl DataService {
 
     /// How long the index took, if it was needed.
     pub(crate) fn index_time(&self) -> Option<Duration> {
-        self.index_time.get()
+        *self.index_time.lock()
     }
 
     fn count_weeks(&self, author: &str) -> Result<WeekList> {
@@ -156,26 +178,10 @@ impl DataService {
         format!("{}/{DERIVATION}", self.repository.history())
     }
 
-    /// Asks the index. If it turns out to be damaged only now, it is made anew and asked again.
     fn ask_index<T>(&self, question: impl Fn(&Index) -> Result<T>) -> Result<T> {
         let start = Instant::now();
-        let mut slot = self.index.borrow_mut();
-        let index = match &mut *slot {
-            Some(index) => index,
-            empty => {
-                let _watched = watched!("index").entered();
-                empty.insert(Index::open(self.index_path.as_deref(), &self.repository)?)
-            }
-        };
-        let answer = match (question(index), &self.index_path) {
-            (Err(Error::Index(damage)), Some(path)) => {
-                // The old connection would stand in the way.
-                *slot = None;
-                question(slot.insert(Index::anew(path, &self.repository, &damage)?))
-            }
-            (answer, _) => answer,
-        };
-        self.index_time.set(Some(self.index_time.get().unwrap_or_default() + start.elapsed()));
+        let answer = self.index.get()?.lock().ask(question);
+        *self.index_time.lock().get_or_insert_default() += start.elapsed();
         answer
     }
 }

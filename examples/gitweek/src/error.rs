@@ -1,6 +1,11 @@
 //! What can go wrong, in words for the person at the terminal.
 
-use std::{error::Error as StdError, fmt, io, path::PathBuf};
+use std::{error::Error as StdError, fmt, io, path::PathBuf, sync::Arc};
+
+use warmstart::{
+    lazy::LazyError,
+    loader::{LoadFailure, PlanError},
+};
 
 use crate::week::Week;
 
@@ -26,6 +31,18 @@ pub(crate) enum Error {
     UnknownWeek { week: Week, nearest: Vec<Week> },
     /// The index of commits failed.
     Index(rusqlite::Error),
+    /// The index of commits could not be brought up to date.
+    Migration(warmstart::migrate::Error),
+    /// A part of the program could not be loaded.
+    Lazy(LazyError),
+    /// The configuration names a part to be loaded late that there is not.
+    Deferred(LazyError),
+    /// The program could not start.
+    Start(Arc<LoadFailure>),
+    /// The order in which the program starts makes no sense: a name in the configuration is unknown.
+    Plan(PlanError),
+    /// The terminal could not be used.
+    Terminal(io::Error),
     /// The configuration of the cache makes no sense.
     Config(warmstart::ConfigError),
     /// The cache could not be set up.
@@ -63,6 +80,16 @@ impl fmt::Display for Error {
                 write!(f, "no commits in {week}; the nearest weeks with commits: {}", nearest.join(", "))
             }
             Self::Index(error) => write!(f, "the index of commits failed: {error}"),
+            Self::Migration(error) => write!(f, "the index of commits: {error:?}"),
+            // The reason itself; which part of the program it hit does not help.
+            Self::Lazy(error) => match error.source() {
+                Some(reason) => write!(f, "{reason}"),
+                None => error.fmt(f),
+            },
+            Self::Deferred(error) => write!(f, "startup.lazy_imports.defer_heavy: {error}"),
+            Self::Start(failure) => failure.root().fmt(f),
+            Self::Plan(error) => write!(f, "startup.async_loading.component_delays: {error}"),
+            Self::Terminal(error) => write!(f, "the terminal cannot be used: {error}"),
             Self::Config(error) => error.fmt(f),
             Self::Cache(error) => write!(f, "the cache failed: {error}"),
             // The reason itself; that somebody wanted to cache it does not help.
@@ -79,8 +106,13 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::GitMissing(error) | Self::Output(error) | Self::File { error, .. } => Some(error),
+            Self::GitMissing(error) | Self::Output(error) | Self::Terminal(error) => Some(error),
+            Self::File { error, .. } => Some(error),
             Self::Index(error) => Some(error),
+            Self::Migration(error) => Some(error),
+            Self::Lazy(error) | Self::Deferred(error) => Some(error),
+            Self::Start(failure) => Some(failure),
+            Self::Plan(error) => Some(error),
             Self::Config(error) => Some(error),
             Self::Cache(error) => Some(error),
             Self::Load(error) => Some(error),
@@ -116,5 +148,29 @@ impl From<fmt::Error> for Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         Self::Index(error)
+    }
+}
+
+impl From<warmstart::migrate::Error> for Error {
+    fn from(error: warmstart::migrate::Error) -> Self {
+        Self::Migration(error)
+    }
+}
+
+impl From<LazyError> for Error {
+    fn from(error: LazyError) -> Self {
+        Self::Lazy(error)
+    }
+}
+
+impl From<Arc<LoadFailure>> for Error {
+    fn from(failure: Arc<LoadFailure>) -> Self {
+        Self::Start(failure)
+    }
+}
+
+impl From<PlanError> for Error {
+    fn from(error: PlanError) -> Self {
+        Self::Plan(error)
     }
 }

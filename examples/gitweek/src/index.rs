@@ -1,18 +1,24 @@
 //! The index: a database of the commits that HEAD reaches, so that git has to tell of each only once.
 //!
 //! This is application data, not a cache: it is not derived again piece by piece but kept up to date. A commit
-//! never changes, so that a new HEAD costs only the commits that came and those that went.
+//! never changes, so that a new HEAD costs only the commits that came and those that went. Its tables are
+//! [migrated](schema).
 
 mod paths;
 mod questions;
+mod schema;
 
-use std::{path::Path, thread::sleep, time::Duration};
+use std::{path::PathBuf, sync::Arc, thread::sleep, time::Duration};
 
 use rusqlite::{
     Connection, OptionalExtension, ToSql,
     config::DbConfig,
     params,
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
+};
+use warmstart::{
+    config::MigrationOptimization,
+    migrate::{ErrorKind as Migration, Migrator},
 };
 
 use self::paths::Paths;
@@ -26,125 +32,161 @@ use crate::{
 };
 
 /// The commits that one HEAD reaches, without merges.
-///
-/// An open index stands still: it shows the history it was opened for, whatever other processes do.
 #[derive(Debug)]
 pub(crate) struct Index {
     db: Connection,
+    source: Arc<Source>,
+    /// All that decides about the numbers, beside HEAD.
+    view: String,
 }
 
-/// Raised with every change of the tables, or of what git is asked for. Another version is built anew.
-const VERSION: i32 = 2;
+/// What an index is made from, and where it is.
+#[derive(Debug)]
+pub(crate) struct Source {
+    repository: Arc<Repository>,
+    /// In memory, if there is none.
+    path: Option<PathBuf>,
+    migrator: Migrator,
+    progress: Arc<Progress>,
+}
 
-/// `changes` has no index of its own: it is read as a whole, and each index would slow down the first reading.
-const TABLES: &str = "
-    DROP TABLE IF EXISTS state;
-    DROP TABLE IF EXISTS commits;
-    DROP TABLE IF EXISTS paths;
-    DROP TABLE IF EXISTS changes;
-    CREATE TABLE state (head TEXT NOT NULL, view TEXT NOT NULL);
-    CREATE TABLE commits (
-        id INTEGER PRIMARY KEY,
-        oid TEXT NOT NULL,
-        week TEXT NOT NULL,
-        time INTEGER NOT NULL,
-        author BLOB NOT NULL,
-        subject TEXT NOT NULL,
-        files INTEGER NOT NULL,
-        insertions INTEGER NOT NULL,
-        deletions INTEGER NOT NULL
-    );
-    CREATE INDEX commits_in_time ON commits (week, time);
-    CREATE TABLE paths (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
-    CREATE TABLE changes (
-        commit_id INTEGER NOT NULL,
-        path_id INTEGER NOT NULL,
-        insertions INTEGER NOT NULL,
-        deletions INTEGER NOT NULL
-    );";
+impl Source {
+    pub(crate) fn new(
+        repository: Arc<Repository>,
+        path: Option<PathBuf>,
+        options: &MigrationOptimization,
+        progress: Arc<Progress>,
+    ) -> Self {
+        let seen = progress.clone();
+        let migrator = Migrator::new(schema::migrations())
+            .on_progress(move |step| seen.tell(step.rows(), step.total().unwrap_or(0)));
+        Self { repository, path, migrator: options.apply(migrator), progress }
+    }
+}
 
 impl Index {
-    /// Opens the index at `path`, or one in memory, and brings it to where the repository is.
+    /// Opens the index and brings it to where the repository is.
     ///
     /// A damaged file is made anew. If there can be none, the index is built in memory.
-    pub(crate) fn open(path: Option<&Path>, repository: &Repository) -> Result<Self> {
-        let Some(path) = path else { return Self::at(Connection::open_in_memory()?, repository) };
-        match Connection::open(path).map_err(Error::from).and_then(|db| Self::at(db, repository)) {
-            Err(Error::Index(damage)) => Self::anew(path, repository, &damage),
+    pub(crate) fn open(source: &Arc<Source>) -> Result<Self> {
+        let Some(path) = &source.path else { return Self::in_memory(source) };
+        match Connection::open(path).map_err(Error::from).and_then(|db| Self::at(db, source)) {
+            Err(Error::Index(damage)) => Self::anew(source, &damage),
+            Err(Error::Migration(error)) => match error.kind() {
+                Migration::Newer { .. } => {
+                    note(format_args!(
+                        "all history is read, since the index is for a later gitweek: {error}"
+                    ));
+                    Self::in_memory(source)
+                }
+                Migration::Timeout { .. } => Err(Error::Migration(error)),
+                _ => Self::anew(source, &error),
+            },
             other => other,
         }
     }
 
-    /// Empties the file at `path`, whatever is in it, and builds the index again.
-    pub(crate) fn anew(path: &Path, repository: &Repository, damage: &rusqlite::Error) -> Result<Self> {
+    /// Asks something about the history that it was opened for, whatever other processes do meanwhile. If it turns
+    /// out to be damaged only now, it is made anew and asked again.
+    pub(crate) fn ask<T>(&mut self, question: impl Fn(&Self) -> Result<T>) -> Result<T> {
+        match self.ask_once(&question) {
+            Err(Error::Index(damage)) if self.source.path.is_some() => {
+                // The old connection would stand in the way.
+                self.db = Connection::open_in_memory()?;
+                *self = Self::anew(&self.source, &damage)?;
+                self.ask_once(question)
+            }
+            answer => answer,
+        }
+    }
+
+    fn ask_once<T>(&self, question: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        let answer = self.begin().and_then(|()| question(self));
+        if !self.db.is_autocommit() {
+            // What was asked has changed nothing; and what failed in the middle leaves nothing.
+            self.db.execute_batch("ROLLBACK")?;
+        }
+        answer
+    }
+
+    /// Empties the file, whatever is in it, and builds the index again.
+    fn anew(source: &Arc<Source>, damage: &dyn std::error::Error) -> Result<Self> {
+        let Some(path) = &source.path else { return Self::in_memory(source) };
         let shown = path.display();
         let empty = Connection::open(path).and_then(emptied).map_err(Error::from);
-        match empty.and_then(|db| Self::at(db, repository)) {
+        match empty.and_then(|db| Self::at(db, source)) {
             Ok(index) => {
                 note(format_args!("the index {shown} was damaged and has been made anew: {damage}"));
                 Ok(index)
             }
-            Err(Error::Index(error)) => {
+            Err(error @ (Error::Index(_) | Error::Migration(_))) => {
                 note(format_args!("there can be no index at {shown}, so all history is read: {error}"));
-                Self::open(None, repository)
+                Self::in_memory(source)
             }
             other => other,
         }
     }
 
-    fn at(mut db: Connection, repository: &Repository) -> Result<Self> {
+    fn in_memory(source: &Arc<Source>) -> Result<Self> {
+        Self::at(Connection::open_in_memory()?, source)
+    }
+
+    fn at(mut db: Connection, source: &Arc<Source>) -> Result<Self> {
+        migrate(&mut db, &source.migrator)?;
         db.busy_handler(Some(wait_for_other))?;
         db.pragma_update(None, "synchronous", "NORMAL")?;
-        questions::define_named_like(&db)?;
-        let index = Self { db };
-        let view = format!("{:016x}{}", repository.diff_settings()?, repository.view());
+        let view = format!("{:016x}{}", source.repository.diff_settings()?, source.repository.view());
+        let index = Self { db, source: source.clone(), view };
+        index.ask_once(|_| Ok(()))?;
+        Ok(index)
+    }
+
+    /// Begins to read the history of the repository. An open read transaction is what makes it stand still.
+    fn begin(&self) -> Result<()> {
         loop {
-            // A read transaction that stays open is what makes the index stand still.
-            index.db.execute_batch("BEGIN")?;
-            if index.is_at(repository, &view)? {
-                return Ok(index);
+            self.db.execute_batch("BEGIN")?;
+            if self.is_there()? {
+                return Ok(());
             }
-            index.db.execute_batch("ROLLBACK; BEGIN IMMEDIATE")?;
+            self.db.execute_batch("ROLLBACK; BEGIN IMMEDIATE")?;
             // Another process may have done it while this one waited for the lock.
-            if !index.is_at(repository, &view)? {
-                index.update(repository, &view)?;
+            if !self.is_there()? {
+                self.update()?;
             }
-            index.db.execute_batch("COMMIT")?;
+            self.db.execute_batch("COMMIT")?;
         }
     }
 
-    fn is_at(&self, repository: &Repository, view: &str) -> Result<bool> {
-        Ok(self.state()?.is_some_and(|(head, seen)| head == repository.head() && seen == view))
+    fn is_there(&self) -> Result<bool> {
+        let head = self.source.repository.head();
+        Ok(self.state()?.is_some_and(|(known, view)| known == head && view == self.view))
     }
 
     /// The commit and the view of the history that is in the index, if there is one.
     fn state(&self) -> Result<Option<(String, String)>> {
-        let version: i32 = self.db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version != VERSION {
-            return Ok(None);
-        }
         let state = "SELECT head, view FROM state";
         Ok(self.db.query_row(state, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
     }
 
     /// Takes out the commits that are gone and puts in those that are new. All of it or, if this process dies
     /// on the way, nothing.
-    fn update(&self, repository: &Repository, view: &str) -> Result<()> {
-        let known = self.take_out_gone(repository, view)?;
+    fn update(&self) -> Result<()> {
+        let known = self.take_out_gone()?;
         if known.is_none() {
-            self.db.execute_batch(TABLES)?;
-            self.db.pragma_update(None, "user_version", VERSION)?;
+            self.db.execute_batch("DELETE FROM commits; DELETE FROM changes; DELETE FROM paths")?;
         }
-        self.put_in_new(repository, known.as_deref())?;
+        self.put_in_new(known.as_deref())?;
         self.db.execute("DELETE FROM state", [])?;
-        self.db.execute("INSERT INTO state (head, view) VALUES (?, ?)", [repository.head(), view])?;
+        let state = [self.source.repository.head(), &self.view];
+        self.db.execute("INSERT INTO state (head, view) VALUES (?, ?)", state)?;
         Ok(())
     }
 
     /// The commit whose history the index holds, as far as HEAD reaches that too. `None` if nothing of it can
     /// stay.
-    fn take_out_gone(&self, repository: &Repository, view: &str) -> Result<Option<String>> {
-        let Some((known, _)) = self.state()?.filter(|(_, known_view)| known_view == view) else {
+    fn take_out_gone(&self) -> Result<Option<String>> {
+        let repository = &self.source.repository;
+        let Some((known, _)) = self.state()?.filter(|(_, view)| *view == self.view) else {
             return Ok(None);
         };
         if repository.attributes_differ(&known, repository.head())? {
@@ -172,24 +214,26 @@ impl Index {
         Ok(Some(known))
     }
 
-    fn put_in_new(&self, repository: &Repository, known: Option<&str>) -> Result<()> {
-        let progress = Progress::start(|| repository.count(known))?;
+    fn put_in_new(&self, known: Option<&str>) -> Result<()> {
+        let repository = &self.source.repository;
+        let reading = self.source.progress.start(|| repository.count(known))?;
         let mut insert = self.db.prepare(
-            "INSERT INTO commits (oid, week, time, author, subject, files, insertions, deletions)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO commits
+                 (oid, week, time, author, author_lower, subject, files, insertions, deletions)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?;
         let mut insert_change = self.db.prepare("INSERT INTO changes VALUES (?, ?, ?, ?)")?;
         let mut paths = Paths::of(&self.db)?;
         let mut log = repository.log(known)?;
         let read = Commits::new(&mut log.stream).try_for_each(|commit| {
             let (Commit { oid, time, author, subject, files, insertions, deletions }, changes) = commit?;
-            let week = Week::at(time);
-            let id =
-                insert.insert(params![oid, week, time, author, subject, files, insertions, deletions])?;
+            let (week, lower) = (Week::at(time), schema::lower(&author));
+            let id = insert
+                .insert(params![oid, week, time, author, lower, subject, files, insertions, deletions])?;
             for Change { path, insertions, deletions } in changes {
                 insert_change.execute(params![id, paths.id(path)?, insertions, deletions])?;
             }
-            progress.advance();
+            reading.advance();
             Ok(())
         });
         if !matches!(read, Err(Error::Index(_))) {
@@ -211,6 +255,23 @@ impl FromSql for Week {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         value.as_str()?.parse().map_err(|why: String| FromSqlError::Other(why.into()))
     }
+}
+
+/// Brings the tables up to date.
+fn migrate(db: &mut Connection, migrator: &Migrator) -> Result<()> {
+    db.busy_handler(Some(wait_for_other))?;
+    if migrator.is_current(db)? {
+        return Ok(());
+    }
+    let outcome = migrator.run(db);
+    if matches!(&outcome, Err(error) if matches!(error.kind(), Migration::Timeout { .. })) {
+        // Another gitweek may have migrated it and be reading a large history since.
+        db.busy_handler(Some(wait_for_other))?;
+        if migrator.is_current(db)? {
+            return Ok(());
+        }
+    }
+    outcome.map(drop).map_err(Error::from)
 }
 
 /// Makes a database empty under SQLite's own locks, so that no other process is in the middle of reading it.

@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Serialize;
 use warmstart::{Stats, stats::TierStats};
 
-use crate::{activity::AuthorCount, analysis::Analysis, report::Report, session::Timings};
+use crate::{
+    activity::AuthorCount,
+    analysis::Analysis,
+    report::{Report, Timings},
+};
 
 #[derive(Serialize)]
 struct Object<'a> {
@@ -64,13 +68,14 @@ struct Tier {
 }
 
 /// The object, with a line end.
-pub(crate) fn render(report: &Report, timings: Timings, cache: &Stats) -> String {
-    let stats = &report.stats;
+pub(crate) fn render(report: &Report<'_>, timings: Timings, cache: &Stats) -> String {
+    let Report { repository, week, .. } = report;
+    let stats = &week.stats;
     let object = Object {
-        repo: &report.repo,
-        head: &report.head,
-        shallow: report.shallow,
-        week: report.week.to_string(),
+        repo: &repository.path().to_string_lossy(),
+        head: repository.head(),
+        shallow: repository.is_shallow(),
+        week: week.week.to_string(),
         commits: stats.commits,
         authors: stats.authors,
         files: stats.files,

@@ -39,6 +39,7 @@ mod export;
 mod git;
 mod history;
 mod index;
+mod interactive;
 mod json;
 mod place;
 mod progress;
@@ -47,6 +48,7 @@ mod repository;
 mod series;
 mod session;
 mod sparkline;
+mod start;
 mod svg;
 mod table;
 mod target;
@@ -56,22 +58,15 @@ mod week;
 
 use std::{process::ExitCode, time::Instant};
 
-use warmstart::Bytes;
+use warmstart::{Config, loader::monitor::mark};
 
-use crate::{
-    args::{Args, Format},
-    error::Result,
-    session::Session,
-    target::Target,
-    timings::{Watch, watched},
-};
+use crate::{args::Args, error::Result, timings::Watch};
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    let args = Args::read();
-    let watch = args.timings.as_ref().map(Watch::start);
-    let outcome = run(&args, started).and_then(|()| watch.map_or(Ok(()), |watch| watch.finish()));
-    match outcome {
+    // Loaders of parts borrow it, on whichever thread.
+    let args: &'static Args = Box::leak(Box::new(Args::read()));
+    match run(args, started) {
         Err(error) if !error.is_broken_pipe() => {
             terminal::say(error);
             ExitCode::FAILURE
@@ -80,33 +75,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args, started: Instant) -> Result<()> {
-    let session = watched!("session").in_scope(|| Session::start(args, started))?;
-    let report = watched!("report").in_scope(|| session.report())?;
-    let mut outputs: Vec<(&Target, Bytes)> = Vec::new();
-    if let Some(target) = &args.chart {
-        let svg = watched!("chart")
-            .in_scope(|| session.series().and_then(|series| Ok(svg::render(&report, &series)?)))?;
-        outputs.push((target, svg.into()));
+fn run(args: &'static Args, started: Instant) -> Result<()> {
+    let watch = (args.timings.is_some() || args.is_interactive()).then(Watch::start);
+    let config = args.config.as_ref().map(Config::from_file).transpose()?;
+    let config: Option<&'static Config> = config.map(|config| &*Box::leak(Box::new(config)));
+    let startup = match watch {
+        Some(watch) if args.is_interactive() => interactive::run(args, config, watch)?,
+        watch => {
+            report::run(args, config, started)?;
+            mark("ready");
+            watch.map(|watch| watch.report())
+        }
+    };
+    match (&args.timings, startup) {
+        (Some(file), Some(startup)) => timings::show(&startup, file.as_ref()),
+        _ => Ok(()),
     }
-    if let Some(target) = &args.export
-        && let Some(csv) = watched!("export").in_scope(|| session.export(target))?
-    {
-        outputs.push((target, csv));
-    }
-    if outputs.iter().all(|(target, _)| **target != Target::Stdout) {
-        let text = match session.preferences()?.format {
-            Format::Table if session.view()?.cache_stats => {
-                table::render(&report, &*session.tasks()?)? + &table::cache::render(&session.cache_stats())?
-            }
-            Format::Table => table::render(&report, &*session.tasks()?)?,
-            Format::Json => json::render(&report, session.timings(), &session.cache_stats()),
-        };
-        outputs.push((&Target::Stdout, text.into()));
-    }
-    // Before somebody takes their time to read: an open index makes others wait.
-    watched!("close").in_scope(|| session.close());
-    // Files first: whoever reads to the end then finds them.
-    outputs.sort_by_key(|(target, _)| **target == Target::Stdout);
-    outputs.iter().try_for_each(|(target, content)| target.write(content))
 }

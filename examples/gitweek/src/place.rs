@@ -7,11 +7,46 @@ use std::{
 };
 
 use directories::ProjectDirs;
+use warmstart::{Cache, Config};
 
-use crate::{repository::Repository, terminal::note};
+use crate::{args::Args, error::Result, repository::Repository, terminal::note};
+
+/// What is kept of a repository: its cache, and where its index is.
+pub(crate) struct Store {
+    pub(crate) cache: Cache,
+    /// `None` if the index can only be in memory.
+    pub(crate) index: Option<PathBuf>,
+}
+
+impl Store {
+    /// Opens the cache that was asked for.
+    pub(crate) fn open(args: &Args, config: Option<&Config>, repository: &Repository) -> Result<Self> {
+        let folder = folder(args.cache_dir.as_deref(), repository);
+        let cache = match (config, &folder) {
+            // An empty cache that stays so for other processes: the same path, and nothing out of it.
+            _ if args.no_cache => warmstart::in_memory()?,
+            (Some(config), _) => warmstart::open(config)?,
+            (None, Some(folder)) => warmstart::open_dir(folder.join("cache"))?,
+            (None, None) => warmstart::in_memory()?,
+        };
+        if let Some(why) = cache.degraded() {
+            note(format_args!("the cache does without its files: {why}"));
+        }
+        Ok(Self { cache, index: folder.map(|folder| folder.join("index.db")) })
+    }
+
+    /// Keeps what was learned for the next time.
+    pub(crate) fn close(&self, has_learned: bool) {
+        // The cache looks after itself every minute, which is never in the life of a short process.
+        let maintained = if has_learned { self.cache.maintain() } else { Ok(()) };
+        if let Err(error) = maintained.and(self.cache.close()) {
+            note(format_args!("the next report will take longer: {error}"));
+        }
+    }
+}
 
 /// The folder of a repository's index and cache, which exists. `None` if there can be none; a note says why.
-pub(crate) fn folder(cache_dir: Option<&Path>, repository: &Repository) -> Option<PathBuf> {
+fn folder(cache_dir: Option<&Path>, repository: &Repository) -> Option<PathBuf> {
     let platform = || ProjectDirs::from("", "", "gitweek").map(|dirs| dirs.cache_dir().to_owned());
     let Some(parent) = cache_dir.map(Path::to_owned).or_else(platform) else {
         note("there is no home folder, so nothing is kept for the next time; see --cache-dir");

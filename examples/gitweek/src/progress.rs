@@ -1,44 +1,87 @@
-//! A bar for the first reading of a large history.
+//! How far a long reading is.
 
 use std::{
+    cell::Cell,
+    fmt,
     io::{IsTerminal, stderr},
     time::Duration,
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use parking_lot::Mutex;
 
 use crate::error::Result;
 
-/// Shows how far a long reading is, on the terminal only.
-#[derive(Debug)]
-pub(crate) struct Progress(ProgressBar);
+/// Who is told how far a reading is: a bar on standard error if that is a terminal, until there is a listener.
+#[derive(Default)]
+pub(crate) struct Progress(Mutex<Option<Listener>>);
+
+/// Is told how much is done, from 0 to 1.
+type Listener = Box<dyn Fn(f32) + Send + Sync>;
 
 /// Fewer commits are read before anyone looks.
 const LARGE: u64 = 1_000;
 
 impl Progress {
-    /// Starts a bar as long as `count` says. Counting takes time, so that it is only asked if somebody sees it.
-    pub(crate) fn start(count: impl FnOnce() -> Result<u64>) -> Result<Self> {
-        let count = if stderr().is_terminal() { count()? } else { 0 };
-        if count < LARGE {
-            return Ok(Self(ProgressBar::hidden()));
-        }
-        let style =
-            ProgressStyle::with_template("Reading history {bar:30} {pos} of {len} commits, {eta} left")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::new(count).with_style(style.progress_chars("━╸─"));
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Ok(Self(bar))
+    /// Tells `listener` from now on.
+    pub(crate) fn listen(&self, listener: impl Fn(f32) + Send + Sync + 'static) {
+        *self.0.lock() = Some(Box::new(listener));
     }
 
-    /// One commit more was read.
-    pub(crate) fn advance(&self) {
-        self.0.inc(1);
+    /// Says to a listener that so much is done.
+    #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+    pub(crate) fn tell(&self, done: u64, of: u64) {
+        if let Some(listener) = &*self.0.lock() {
+            listener(done as f32 / of.max(1) as f32);
+        }
+    }
+
+    /// Begins a reading of as many commits as `count` says. Counting takes time, so that it is only asked if somebody
+    /// sees it.
+    pub(crate) fn start(&self, count: impl FnOnce() -> Result<u64>) -> Result<Reading<'_>> {
+        let is_told = self.0.lock().is_some();
+        let commits = if is_told || stderr().is_terminal() { count()? } else { 0 };
+        let bar = if is_told || commits < LARGE { ProgressBar::hidden() } else { bar(commits) };
+        Ok(Reading { progress: self, bar, done: Cell::new(0), commits })
     }
 }
 
-impl Drop for Progress {
+fn bar(commits: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("Reading history {bar:30} {pos} of {len} commits, {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(commits).with_style(style.progress_chars("━╸─"));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// A reading under way.
+pub(crate) struct Reading<'a> {
+    progress: &'a Progress,
+    bar: ProgressBar,
+    done: Cell<u64>,
+    commits: u64,
+}
+
+impl Reading<'_> {
+    /// One commit more was read.
+    pub(crate) fn advance(&self) {
+        self.bar.inc(1);
+        let done = self.done.get() + 1;
+        self.done.set(done);
+        if done.is_multiple_of(self.commits / 100 + 1) {
+            self.progress.tell(done, self.commits);
+        }
+    }
+}
+
+impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress").finish_non_exhaustive()
     }
 }

@@ -60,9 +60,30 @@ impl Series {
     pub(crate) fn day(&self, place: usize) -> Date {
         self.unit.day(self.first + i32::try_from(place).unwrap_or(0))
     }
+
+    /// What a bar stands for, in words.
+    pub(crate) fn label(&self, place: usize) -> String {
+        let day = self.day(place);
+        match self.unit {
+            Unit::Week => Week::from(day).to_string(),
+            Unit::Month => day.strftime("%b %Y").to_string(),
+            Unit::Quarter => format!("Q{} {}", (day.month() + 2) / 3, day.year()),
+            Unit::Year => day.year().to_string(),
+        }
+    }
 }
 
 impl Unit {
+    /// A word for it.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Quarter => "quarter",
+            Self::Year => "year",
+        }
+    }
+
     fn number(self, week: Week) -> i32 {
         let day = week.thursday();
         let (year, month) = (i32::from(day.year()), i32::from(day.month()) - 1);

@@ -1,198 +1,124 @@
-//! One run of the program: what was asked for, what is selected, and how long it took.
+//! What the person looks at, and how.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use warmstart::{Bytes, Cache, Config, Handle, Stats};
+use warmstart::{Cache, Handle};
 
 use crate::{
-    activity::TaskList,
+    activity::{TaskList, WeekStats},
     args::{Args, Format},
     data_service::DataService,
     error::{Error, Result},
-    place,
-    report::Report,
     repository::Repository,
-    series::Series,
-    target::Target,
-    terminal::note,
     week::Week,
 };
 
-/// The state of the session. It lives in the memory categories of the cache, where a program with windows would
-/// keep it too: quick to read from everywhere, and gone with the process. As everything in a cache it may be gone
-/// sooner, after a long reading of history, and is then made again from the command line.
-pub(crate) struct Session<'a> {
-    args: &'a Args,
-    cache: Cache,
-    data: DataService,
-    selected_week: Handle<Week>,
+/// The state of the session. It lives in the memory categories of the cache: quick to read from everywhere, and gone
+/// with the process, unless a configuration keeps it. As everything in a cache it may be gone sooner; what was chosen
+/// last then still holds.
+pub(crate) struct Session {
     preferences: Handle<Preferences>,
-    view: Handle<View>,
+    views: Handle<View>,
+    weeks: Handle<WeekView>,
     /// Of its entries: all that they are made from, in case a configuration keeps them for other sessions.
     key: String,
-    started: Instant,
-    /// When git had answered, and when the cache was open.
-    git: Duration,
-    opened: Duration,
+    chosen: Mutex<(Arc<Preferences>, Option<Arc<View>>)>,
 }
 
 /// How the person wants to see things.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Preferences {
     pub(crate) format: Format,
     /// Part of an author's name; empty for all.
     pub(crate) author: String,
 }
 
-/// Which parts of the report are shown, beside the week itself.
-#[derive(Debug, Serialize, Deserialize)]
+/// What is on the screen.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct View {
-    pub(crate) analysis: bool,
-    pub(crate) cache_stats: bool,
+    pub(crate) week: Week,
+    pub(crate) pane: Pane,
+    /// The first line that is shown.
+    pub(crate) scroll: usize,
 }
 
-/// Where the time went.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Timings {
-    /// Everything so far.
-    pub(crate) total: Duration,
-    /// Until git had said what HEAD is.
-    pub(crate) git: Duration,
-    /// Opening the cache.
-    pub(crate) cache: Duration,
-    /// From there to here: finding or computing what the report says.
-    pub(crate) data: Duration,
-    /// The part of that for bringing the index up to date and asking it. `None` if the cache had all the answers.
-    pub(crate) index: Option<Duration>,
+/// A part of the report that fills the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Pane {
+    Week,
+    Analysis,
+    Chart,
+    CacheStats,
+    Timings,
 }
 
-impl<'a> Session<'a> {
-    /// Finds the repository and opens what is known of it.
-    pub(crate) fn start(args: &'a Args, started: Instant) -> Result<Self> {
-        let repository = Repository::discover(args.repo.as_deref())?;
-        let git = started.elapsed();
-        let folder = place::folder(args.cache_dir.as_deref(), &repository);
-        let config = args.config.as_ref().map(Config::from_file).transpose()?;
-        let cache = match (config, &folder) {
-            // An empty cache that stays so for other processes: the same path, and nothing out of it.
-            _ if args.no_cache => warmstart::in_memory()?,
-            (Some(config), _) => warmstart::open(&config)?,
-            (None, Some(folder)) => warmstart::open_dir(folder.join("cache"))?,
-            (None, None) => warmstart::in_memory()?,
-        };
-        if let Some(why) = cache.degraded() {
-            note(format_args!("the cache does without its files: {why}"));
-        }
-        Ok(Self {
-            args,
-            key: format!("{}/{args:?}", repository.history()),
-            data: DataService::new(repository, &cache, folder.map(|folder| folder.join("index.db")))?,
-            selected_week: cache.category("current_week")?,
-            preferences: cache.category("user_preferences")?,
-            view: cache.category("ui_state")?,
-            started,
-            git,
-            opened: started.elapsed(),
-            cache,
-        })
-    }
+/// A week as it is shown.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WeekView {
+    pub(crate) week: Week,
+    pub(crate) stats: Arc<WeekStats>,
+    pub(crate) tasks: Arc<TaskList>,
+}
 
-    /// The report of the selected week.
-    pub(crate) fn report(&self) -> Result<Report> {
-        let (week, author) = (self.week()?, self.preferences()?.author.clone());
-        let repository = self.data.repository();
-        Ok(Report {
-            repo: repository.path().display().to_string(),
-            name: repository.name(),
-            head: repository.head().to_owned(),
-            shallow: repository.is_shallow(),
-            week,
-            stats: self.data.stats(week, &author)?,
-            weeks: self.data.weeks()?,
-            analysis: self.view()?.analysis.then(|| self.data.analysis(&author)).transpose()?,
-            author,
-        })
-    }
-
-    /// The commits that the report counts.
-    pub(crate) fn tasks(&self) -> Result<Arc<TaskList>> {
-        self.data.tasks(self.week()?, &self.preferences()?.author)
-    }
-
-    /// The bars of the chart, for the same authors.
-    pub(crate) fn series(&self) -> Result<Arc<Series>> {
-        self.data.series(self.week()?, &self.preferences()?.author)
-    }
-
-    /// All commits of the same authors as CSV. `None` if `target` is known to hold them already: to see that is
-    /// much quicker than to write megabytes again.
-    pub(crate) fn export(&self, target: &Target) -> Result<Option<Bytes>> {
-        let author = &self.preferences()?.author;
-        if target.digest().is_some_and(|there| self.data.is_export(there, author)) {
-            return Ok(None);
-        }
-        Ok(Some((*self.data.export(author)?).clone()))
-    }
-
-    /// Which parts of the report are shown.
-    pub(crate) fn view(&self) -> Result<Arc<View>> {
-        let asked =
-            || Ok::<_, Error>(View { analysis: self.args.analysis, cache_stats: self.args.cache_stats });
-        Ok(self.view.get_or_load_typed(&self.key, asked)?)
+impl Session {
+    /// The session that was asked for.
+    pub(crate) fn new(args: &Args, cache: &Cache, repository: &Repository) -> Result<Self> {
+        // What one chooses on the screen is not meant for the next report.
+        let manner = if args.is_interactive() { "screen" } else { "report" };
+        let key = format!("{}/{manner}/{args:?}", repository.history());
+        let preferences: Handle<Preferences> = cache.category("user_preferences")?;
+        let author = args.author.clone().unwrap_or_default();
+        let asked = || Ok::<_, Error>(Preferences { format: args.format.unwrap_or_default(), author });
+        let chosen = Mutex::new((preferences.get_or_load_typed(&key, asked)?, None));
+        let (views, weeks) = (cache.category("ui_state")?, cache.category("current_week")?);
+        Ok(Self { preferences, views, weeks, key, chosen })
     }
 
     /// How the person wants to see things.
-    pub(crate) fn preferences(&self) -> Result<Arc<Preferences>> {
-        let author = || self.args.author.clone().unwrap_or_default();
-        let asked = || Ok::<_, Error>(Preferences { format: self.args.format, author: author() });
-        Ok(self.preferences.get_or_load_typed(&self.key, asked)?)
+    pub(crate) fn preferences(&self) -> Arc<Preferences> {
+        self.preferences.get(&self.key).unwrap_or_else(|| self.chosen.lock().0.clone())
     }
 
-    /// Where the time went so far.
-    pub(crate) fn timings(&self) -> Timings {
-        let total = self.started.elapsed();
-        Timings {
-            total,
-            git: self.git,
-            cache: self.opened - self.git,
-            data: total - self.opened,
-            index: self.data.index_time(),
-        }
+    /// What is on the screen, once something is.
+    pub(crate) fn view(&self) -> Option<Arc<View>> {
+        self.views.get(&self.key).or_else(|| self.chosen.lock().1.clone())
     }
 
-    /// What the cache has done so far.
-    pub(crate) fn cache_stats(&self) -> Stats {
-        self.cache.stats()
+    /// Chooses what is on the screen at first, unless that is known.
+    pub(crate) fn first_view(&self, choose: impl FnOnce() -> Result<View>) -> Result<Arc<View>> {
+        let view = self.views.get_or_load_typed(&self.key, choose)?;
+        self.chosen.lock().1 = Some(view.clone());
+        Ok(view)
     }
 
-    /// Keeps what was learned for the next time.
-    pub(crate) fn close(self) {
-        // The cache looks after itself every minute, which is never in the life of this process.
-        let maintained = if self.data.index_time().is_some() { self.cache.maintain() } else { Ok(()) };
-        if let Err(error) = maintained.and(self.cache.close()) {
-            note(format_args!("the next report will take longer: {error}"));
-        }
+    pub(crate) fn show(&self, view: View) {
+        let view = Arc::new(view);
+        self.chosen.lock().1 = Some(view.clone());
+        // Without room for it, it is where it was put before.
+        let _ = self.views.insert(&self.key, view);
     }
 
-    /// The week that was asked for, or else the one of the newest commit.
-    fn week(&self) -> Result<Week> {
-        let select = || {
-            let weeks = self.data.weeks()?;
-            match self.args.week {
-                Some(week) if weeks.commits(week) == 0 => {
-                    Err(Error::UnknownWeek { week, nearest: weeks.around(week) })
-                }
-                Some(week) => Ok(week),
-                None => {
-                    let empty = || Error::NoCommits(self.data.repository().path().display().to_string());
-                    weeks.last().ok_or_else(empty)
-                }
-            }
-        };
-        Ok(*self.selected_week.get_or_load_typed(&self.key, select)?)
+    pub(crate) fn prefer(&self, preferences: Preferences) {
+        let preferences = Arc::new(preferences);
+        self.chosen.lock().0 = preferences.clone();
+        let _ = self.preferences.insert(&self.key, preferences);
+    }
+
+    /// A week by `author`, from `data` if it was not on the screen before.
+    pub(crate) fn week(&self, data: &DataService, week: Week, author: &str) -> Result<Arc<WeekView>> {
+        let load =
+            || Ok(WeekView { week, stats: data.stats(week, author)?, tasks: data.tasks(week, author)? });
+        Ok(self.weeks.get_or_load_typed(&self.week_key(week, author), load)?)
+    }
+
+    /// The same, if it can be had at once.
+    pub(crate) fn week_at_hand(&self, week: Week, author: &str) -> Option<Arc<WeekView>> {
+        self.weeks.get(&self.week_key(week, author))
+    }
+
+    fn week_key(&self, week: Week, author: &str) -> String {
+        format!("{}/{week}/{author}", self.key)
     }
 }

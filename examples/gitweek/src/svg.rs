@@ -13,7 +13,6 @@ use crate::{
     series::{Series, Unit},
     table::counted,
     terminal::cut,
-    week::Week,
 };
 
 /// The size of the picture and the place of the bars in it, in pixels.
@@ -48,9 +47,9 @@ const STYLE: &str = "
     }";
 
 /// The whole picture, as SVG.
-pub(crate) fn render(report: &Report, series: &Series) -> Result<String, fmt::Error> {
+pub(crate) fn render(report: &Report<'_>, series: &Series) -> Result<String, fmt::Error> {
     let mut out = String::new();
-    let (name, unit) = (escaped(&cut(&report.name, 60)), series.unit.noun());
+    let (name, unit) = (escaped(&cut(&report.repository.name(), 60)), series.unit.noun());
     writeln!(
         out,
         r#"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">"#
@@ -66,9 +65,9 @@ pub(crate) fn render(report: &Report, series: &Series) -> Result<String, fmt::Er
     Ok(out)
 }
 
-fn head(out: &mut String, report: &Report, series: &Series, name: &str) -> fmt::Result {
+fn head(out: &mut String, report: &Report<'_>, series: &Series, name: &str) -> fmt::Result {
     let total = counted(series.bars.iter().sum(), "commit");
-    let author = match report.author.as_str() {
+    let author = match report.author {
         "" => String::new(),
         author => format!(" by authors named like “{}”", escaped(&cut(author, 40))),
     };
@@ -189,28 +188,6 @@ impl Series {
     #[expect(clippy::cast_precision_loss, reason = "a place in a picture")]
     fn middle(&self, place: usize) -> f64 {
         LEFT + self.pitch() * (place as f64 + 0.5)
-    }
-
-    /// What a bar stands for, in words.
-    fn label(&self, place: usize) -> String {
-        let day = self.day(place);
-        match self.unit {
-            Unit::Week => Week::from(day).to_string(),
-            Unit::Month => day.strftime("%b %Y").to_string(),
-            Unit::Quarter => format!("Q{} {}", (day.month() + 2) / 3, day.year()),
-            Unit::Year => day.year().to_string(),
-        }
-    }
-}
-
-impl Unit {
-    fn noun(self) -> &'static str {
-        match self {
-            Self::Week => "week",
-            Self::Month => "month",
-            Self::Quarter => "quarter",
-            Self::Year => "year",
-        }
     }
 }
 

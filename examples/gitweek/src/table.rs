@@ -1,6 +1,6 @@
 //! The report as a person likes to read it.
 
-mod analysis;
+pub(crate) mod analysis;
 pub(crate) mod cache;
 
 use std::fmt::{self, Write};
@@ -22,25 +22,36 @@ const COMMITS: usize = 20;
 const BAR: u64 = 30;
 
 /// The whole report. Coloured if standard output is a terminal that likes colours.
-pub(crate) fn render(report: &Report, tasks: &TaskList) -> Result<String, fmt::Error> {
-    let mut out = String::new();
-    head(&mut out, report)?;
-    weeks(&mut out, report)?;
-    authors(&mut out, &report.stats)?;
-    commits(&mut out, tasks)?;
+pub(crate) fn render(report: &Report<'_>) -> Result<String, fmt::Error> {
+    let mut out = week(report, COMMITS)?;
     if let Some(analysis) = &report.analysis {
         analysis::write(&mut out, analysis)?;
     }
     Ok(out)
 }
 
-fn head(out: &mut String, report: &Report) -> fmt::Result {
-    let (week, stats) = (report.week, &report.stats);
+/// The part about the week, with at most so many commits.
+pub(crate) fn week(report: &Report<'_>, commits: usize) -> Result<String, fmt::Error> {
+    let mut out = String::new();
+    head(&mut out, report)?;
+    weeks(&mut out, report)?;
+    authors(&mut out, &report.week.stats)?;
+    self::commits(&mut out, &report.week.tasks, commits)?;
+    Ok(out)
+}
+
+fn head(out: &mut String, report: &Report<'_>) -> fmt::Result {
+    let (week, stats) = (report.week.week, &report.week.stats);
     let days =
         format!("{} – {}", week.monday().strftime("%a %-d %b"), week.sunday().strftime("%a %-d %b %Y"));
-    writeln!(out, "{}  {}  {days}", style(printable(&report.name)).bold(), style(week).bold().cyan())?;
+    writeln!(
+        out,
+        "{}  {}  {days}",
+        style(printable(&report.repository.name())).bold(),
+        style(week).bold().cyan()
+    )?;
     if !report.author.is_empty() {
-        writeln!(out, "only authors named like \"{}\"", printable(&report.author))?;
+        writeln!(out, "only authors named like \"{}\"", printable(report.author))?;
     }
     writeln!(
         out,
@@ -51,16 +62,16 @@ fn head(out: &mut String, report: &Report) -> fmt::Result {
         style(format!("+{}", HumanCount(stats.insertions))).green(),
         style(format!("-{}", HumanCount(stats.deletions))).red(),
     )?;
-    if report.shallow {
+    if report.repository.is_shallow() {
         let text = "a shallow clone: older commits are missing, and the oldest ones seem to add every file";
         writeln!(out, "{}", style(text).yellow())?;
     }
     Ok(())
 }
 
-fn weeks(out: &mut String, report: &Report) -> fmt::Result {
+fn weeks(out: &mut String, report: &Report<'_>) -> fmt::Result {
     let Sparkline { first, last, bars: [before, selected, after], highest } =
-        Sparkline::of(&report.weeks, report.week);
+        Sparkline::of(report.weeks, report.week.week);
     let marker = " ".repeat(measure_text_width(&before)) + "▲";
     let margin = " ".repeat(first.to_string().len());
     writeln!(
@@ -87,12 +98,12 @@ fn authors(out: &mut String, stats: &WeekStats) -> fmt::Result {
     more(out, stats.authors, stats.top_authors.len())
 }
 
-fn commits(out: &mut String, list: &TaskList) -> fmt::Result {
+fn commits(out: &mut String, list: &TaskList, most: usize) -> fmt::Result {
     if list.tasks.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n{}", style("Commits").bold())?;
-    let shown = &list.tasks[..list.tasks.len().min(COMMITS)];
+    let shown = &list.tasks[..list.tasks.len().min(most)];
     let name = widest(shown.iter().map(|task| list.author(task)));
     let width = |lines: fn(&Task) -> u64| {
         1 + shown.iter().map(|task| HumanCount(lines(task)).to_string().len()).max().unwrap_or(0)

@@ -3,13 +3,26 @@
 use std::{
     fmt,
     io::{Write, stderr},
+    sync::OnceLock,
 };
 
 use console::{Alignment, Term, pad_str, truncate_str};
 
+/// Who takes notes while the terminal is not to be written to.
+static LISTENER: OnceLock<Box<dyn Fn(String) + Send + Sync>> = OnceLock::new();
+
 /// Says something on the side that does not keep the report from being right.
 pub(crate) fn note(text: impl fmt::Display) {
-    say(format_args!("note: {text}"));
+    match LISTENER.get() {
+        Some(listener) => listener(text.to_string()),
+        None => say(format_args!("note: {text}")),
+    }
+}
+
+/// Has all notes from now on go to `listener`.
+pub(crate) fn listen(listener: impl Fn(String) + Send + Sync + 'static) {
+    // The first one stays, and there is no other.
+    let _ = LISTENER.set(Box::new(listener));
 }
 
 /// Says something on standard error, under the program's name.

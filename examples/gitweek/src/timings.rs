@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::Path, str::FromStr};
 
 use console::Term;
 use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
-use warmstart::loader::monitor::{StartupMonitor, mark};
+use warmstart::loader::monitor::{Report, StartupMonitor};
 
 use crate::{error::Result, target::Target, terminal::say};
 
@@ -29,33 +29,34 @@ enum Form {
     Json,
 }
 
-/// A look at the whole run; into a file, if there is one.
-pub(crate) struct Watch<'a> {
-    monitor: StartupMonitor,
-    file: Option<&'a Waterfall>,
-}
+/// A look at the run.
+#[derive(Clone)]
+pub(crate) struct Watch(StartupMonitor);
 
-impl<'a> Watch<'a> {
+impl Watch {
     /// Looks from now on.
-    pub(crate) fn start(file: &'a Option<Waterfall>) -> Self {
+    pub(crate) fn start() -> Self {
         let (layer, monitor) = StartupMonitor::new();
         // This program has no other subscriber.
         let _ = tracing_subscriber::registry().with(layer).try_init();
-        Self { monitor, file: file.as_ref() }
+        Self(monitor)
     }
 
-    /// Shows what was seen.
-    pub(crate) fn finish(self) -> Result<()> {
-        mark("ready");
-        let report = self.monitor.report();
-        match self.file {
-            Some(Waterfall { target, form: Form::Svg }) => target.write(report.to_svg().as_bytes()),
-            Some(Waterfall { target, form: Form::Json }) => target.write(report.to_chrome_json().as_bytes()),
-            None => {
-                let columns = Term::stderr().size_checked().map_or(100, |(_, columns)| columns.into());
-                say(format_args!("where the time went\n{}", report.waterfall(columns)));
-                Ok(())
-            }
+    /// What was seen so far.
+    pub(crate) fn report(&self) -> Report {
+        self.0.report()
+    }
+}
+
+/// Shows what was seen: in a file, if there is one.
+pub(crate) fn show(report: &Report, file: Option<&Waterfall>) -> Result<()> {
+    match file {
+        Some(Waterfall { target, form: Form::Svg }) => target.write(report.to_svg().as_bytes()),
+        Some(Waterfall { target, form: Form::Json }) => target.write(report.to_chrome_json().as_bytes()),
+        None => {
+            let columns = Term::stderr().size_checked().map_or(100, |(_, columns)| columns.into());
+            say(format_args!("where the time went\n{}", report.waterfall(columns)));
+            Ok(())
         }
     }
 }

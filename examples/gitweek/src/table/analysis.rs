@@ -11,7 +11,7 @@ use crate::{
     terminal::{cell, columns, cut},
 };
 
-pub(super) fn write(out: &mut String, analysis: &Analysis) -> fmt::Result {
+pub(crate) fn write(out: &mut String, analysis: &Analysis) -> fmt::Result {
     writeln!(
         out,
         "\n{}  {} by {}",

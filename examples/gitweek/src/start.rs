@@ -1,0 +1,127 @@
+//! How the program starts: its parts, and what each of them waits for.
+//!
+//! ```text
+//! repository ──> cache ──┬──> settings ─────────────┐
+//!     └──────────────────┴──> index ──┬──> week view ──> "week view ready" ──> analysis, chart, export
+//!                                     └──> lazies ──────────┘
+//! ```
+//!
+//! A report loads them in this order, on the thread that it is on: they hardly wait for anything but each other. On
+//! the screen, the week is shown as soon as its view is ready, and the rest follows in the background.
+
+use std::{sync::Arc, time::Duration};
+
+use warmstart::{
+    Bytes, Config,
+    config::StartupConfig,
+    lazy::LazyRegistry,
+    loader::{Component, Loader},
+};
+
+use crate::{
+    analysis::Analysis,
+    args::Args,
+    data_service::DataService,
+    error::{Error, Result},
+    index::Source,
+    place::Store,
+    progress::Progress,
+    repository::Repository,
+    series::Series,
+    session::{Pane, Session, View, WeekView},
+    target::Target,
+};
+
+/// The name of the moment from which the week can be shown.
+pub(crate) const READY: &str = "week view ready";
+
+/// The results of the parts, once they are there.
+#[derive(Clone, Copy)]
+pub(crate) struct Parts {
+    pub(crate) repository: Component<Repository>,
+    pub(crate) store: Component<Store>,
+    pub(crate) session: Component<Session>,
+    pub(crate) data: Component<&'static DataService>,
+    pub(crate) lazies: Component<LazyRegistry>,
+    pub(crate) week: Component<Arc<WeekView>>,
+    /// The last three are `None` in a report that does not need them.
+    pub(crate) analysis: Component<Option<Arc<Analysis>>>,
+    pub(crate) chart: Component<Option<Arc<Series>>>,
+    pub(crate) export: Component<Option<Arc<Bytes>>>,
+}
+
+/// The parts that `args` ask for, as the configuration wants them to be loaded.
+pub(crate) fn parts(args: &'static Args, config: Option<&'static Config>) -> (Loader, Parts) {
+    let startup = config.map_or_else(StartupConfig::default, |config| config.startup.clone());
+    let StartupConfig { lazy_imports, async_loading, migration_optimization } = startup;
+    let on_screen = args.is_interactive();
+    let mut loader = Loader::new();
+    let repository = loader.add("repository", (), |_, ()| Ok(Repository::discover(args.repo.as_deref())?));
+    let store =
+        loader.add("cache", repository, move |_, repository| Ok(Store::open(args, config, &repository)?));
+    let session = loader.add("settings", (repository, store), |_, (repository, store)| {
+        Ok(Session::new(args, &store.cache, &repository)?)
+    });
+    let data = loader.add("index", (repository, store), move |context, (repository, store)| {
+        let progress = Arc::new(Progress::default());
+        if on_screen {
+            let reporter = context.reporter();
+            progress.listen(move |part| reporter.progress(part));
+        }
+        let source = Source::new(repository.clone(), store.index.clone(), &migration_optimization, progress);
+        // For the registry of lazies, which is for things that stay.
+        let data: &'static _ = Box::leak(Box::new(DataService::new(repository, &store.cache, source)?));
+        // The cache knows the weeks if it knows anything of this history. If not, all is read now.
+        data.weeks()?;
+        Ok(data)
+    });
+    let lazies = loader.add("lazies", data, move |_, data| {
+        let registry = data.lazies().into_iter().fold(lazy_imports.registry(), LazyRegistry::with);
+        Ok(registry.defer_heavy(&lazy_imports.defer_heavy).map_err(Error::Deferred)?)
+    });
+    let week = loader.add("week view", (session, data), |_, (session, data)| {
+        let view = session.first_view(|| first_view(args, &data))?;
+        Ok(session.week(&data, view.week, &session.preferences().author)?)
+    });
+    loader.barrier(READY, (week, lazies));
+    let analysis =
+        loader.component("analysis").priority(3).load((session, data, week), move |_, (session, data, _)| {
+            let is_asked = on_screen || args.analysis;
+            Ok(is_asked.then(|| data.analysis(&session.preferences().author)).transpose()?)
+        });
+    let chart =
+        loader.component("chart").priority(2).load((session, data, week), move |_, (session, data, week)| {
+            let is_asked = on_screen || args.chart.is_some();
+            Ok(is_asked.then(|| data.series(week.week, &session.preferences().author)).transpose()?)
+        });
+    // The largest of all, and few will ask for it in the first moment.
+    let export = loader.component("export").priority(1).delay(Duration::from_millis(300)).load(
+        (session, data, week),
+        move |_, (session, data, _)| {
+            let author = &session.preferences().author;
+            // To see that it is there already is much quicker than to write megabytes again.
+            let there = args.export.as_ref().and_then(Target::digest);
+            let is_there = there.is_some_and(|there| data.is_export(there, author));
+            let is_asked = on_screen || args.export.is_some();
+            Ok((is_asked && !is_there).then(|| data.export(author)).transpose()?)
+        },
+    );
+    let loader = async_loading.apply(loader);
+    (loader, Parts { repository, store, session, data, lazies, week, analysis, chart, export })
+}
+
+/// The week that was asked for, or else the one of the newest commit.
+fn first_view(args: &Args, data: &DataService) -> Result<View> {
+    let weeks = data.weeks()?;
+    let week = match args.week {
+        Some(week) if weeks.commits(week) == 0 => {
+            return Err(Error::UnknownWeek { week, nearest: weeks.around(week) });
+        }
+        Some(week) => week,
+        None => {
+            let empty = || Error::NoCommits(data.repository().path().display().to_string());
+            weeks.last().ok_or_else(empty)?
+        }
+    };
+    Ok(View { week, pane: Pane::Week, scroll: 0 })
+}
