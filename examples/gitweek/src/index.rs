@@ -58,7 +58,9 @@ impl Source {
         progress: Arc<Progress>,
     ) -> Self {
         let seen = progress.clone();
+        // One transaction: most files are new, and get all versions at once.
         let migrator = Migrator::new(schema::migrations())
+            .grouped()
             .on_progress(move |step| seen.tell(step.rows(), step.total().unwrap_or(0)));
         Self { repository, path, migrator: options.apply(migrator), progress }
     }

@@ -193,7 +193,7 @@ impl Program {
 
     fn draw(&self, frame: &mut Frame<'_>) {
         match &self.stage {
-            Stage::Loading(splash) => splash.draw(frame, self.running.progress()),
+            Stage::Loading(splash) => splash.draw(frame),
             Stage::Open(browser) => {
                 let loading = (!self.running.is_finished()).then(|| self.running.progress());
                 browser.draw(frame, loading, self.started.as_ref());
@@ -205,7 +205,8 @@ impl Program {
     fn leave(&mut self) {
         self.running.cancel();
         if let Some(store) = self.running.get(self.parts.store) {
-            store.close(true);
+            let data = self.running.get(self.parts.history).map(|history| history.data);
+            store.close(data.is_some_and(|data| data.index_time().is_some()));
         }
         let late = self.messages.try_iter().filter_map(|message| match message {
             Message::Note(text) => Some(text),

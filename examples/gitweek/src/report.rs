@@ -64,18 +64,17 @@ pub(crate) fn run(args: &'static Args, config: Option<&'static Config>, started:
     }
     let part = || -> Option<_> {
         let (repository, store) = (running.get(parts.repository)?, running.get(parts.store)?);
-        let (session, data) = (running.get(parts.session)?, running.get(parts.data)?);
-        Some((repository, store, session, data, running.get(parts.week)?))
+        let (session, history) = (running.get(parts.session)?, running.get(parts.history)?);
+        Some((repository, store, session, history, running.get(parts.week)?))
     };
     // Without a failure, all are there.
-    let Some((repository, store, session, data, week)) = part() else { return Ok(()) };
-    let weeks = data.weeks()?;
+    let Some((repository, store, session, history, week)) = part() else { return Ok(()) };
     let preferences = session.preferences();
     let report = Report {
         repository: &repository,
         author: &preferences.author,
         week: &week,
-        weeks: &weeks,
+        weeks: &history.weeks,
         analysis: running.get(parts.analysis).and_then(|analysis| (*analysis).clone()),
     };
 
@@ -98,13 +97,13 @@ pub(crate) fn run(args: &'static Args, config: Option<&'static Config>, started:
             }
             Format::Table => table::render(&report)?,
             Format::Json => {
-                let timings = Timings::of(&loaded, started.elapsed(), data.index_time());
+                let timings = Timings::of(&loaded, started.elapsed(), history.data.index_time());
                 json::render(&report, timings, &store.cache.stats())
             }
         };
         outputs.push((&Target::Stdout, text.into()));
     }
-    watched!("close").in_scope(|| store.close(data.index_time().is_some()));
+    watched!("close").in_scope(|| store.close(history.data.index_time().is_some()));
     // Files first: whoever reads to the end then finds them.
     outputs.sort_by_key(|(target, _)| **target == Target::Stdout);
     outputs.iter().try_for_each(|(target, content)| target.write(content))

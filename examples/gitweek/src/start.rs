@@ -9,7 +9,7 @@
 //! A report loads them in this order, on the thread that it is on: they hardly wait for anything but each other. On
 //! the screen, the week is shown as soon as its view is ready, and the rest follows in the background.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use warmstart::{
     Bytes, Config,
@@ -19,6 +19,7 @@ use warmstart::{
 };
 
 use crate::{
+    activity::WeekList,
     analysis::Analysis,
     args::Args,
     data_service::DataService,
@@ -41,13 +42,19 @@ pub(crate) struct Parts {
     pub(crate) repository: Component<Repository>,
     pub(crate) store: Component<Store>,
     pub(crate) session: Component<Session>,
-    pub(crate) data: Component<&'static DataService>,
+    pub(crate) history: Component<History>,
     pub(crate) lazies: Component<LazyRegistry>,
     pub(crate) week: Component<Arc<WeekView>>,
     /// The last three are `None` in a report that does not need them.
     pub(crate) analysis: Component<Option<Arc<Analysis>>>,
     pub(crate) chart: Component<Option<Arc<Series>>>,
     pub(crate) export: Component<Option<Arc<Bytes>>>,
+}
+
+/// The way to what is known of the history, and its weeks, which stay.
+pub(crate) struct History {
+    pub(crate) data: &'static DataService,
+    pub(crate) weeks: Arc<WeekList>,
 }
 
 /// The parts that `args` ask for, as the configuration wants them to be loaded.
@@ -62,7 +69,7 @@ pub(crate) fn parts(args: &'static Args, config: Option<&'static Config>) -> (Lo
     let session = loader.add("settings", (repository, store), |_, (repository, store)| {
         Ok(Session::new(args, &store.cache, &repository)?)
     });
-    let data = loader.add("index", (repository, store), move |context, (repository, store)| {
+    let history = loader.add("index", (repository, store), move |context, (repository, store)| {
         let progress = Arc::new(Progress::default());
         if on_screen {
             let reporter = context.reporter();
@@ -72,47 +79,49 @@ pub(crate) fn parts(args: &'static Args, config: Option<&'static Config>) -> (Lo
         // For the registry of lazies, which is for things that stay.
         let data: &'static _ = Box::leak(Box::new(DataService::new(repository, &store.cache, source)?));
         // The cache knows the weeks if it knows anything of this history. If not, all is read now.
-        data.weeks()?;
-        Ok(data)
+        let weeks = data.weeks()?;
+        Ok(History { data, weeks })
     });
-    let lazies = loader.add("lazies", data, move |_, data| {
-        let registry = data.lazies().into_iter().fold(lazy_imports.registry(), LazyRegistry::with);
+    let lazies = loader.add("lazies", history, move |_, history| {
+        let registry = history.data.lazies().into_iter().fold(lazy_imports.registry(), LazyRegistry::with);
         Ok(registry.defer_heavy(&lazy_imports.defer_heavy).map_err(Error::Deferred)?)
     });
-    let week = loader.add("week view", (session, data), |_, (session, data)| {
-        let view = session.first_view(|| first_view(args, &data))?;
-        Ok(session.week(&data, view.week, &session.preferences().author)?)
+    let week = loader.add("week view", (session, history), |_, (session, history)| {
+        let view = session.first_view(|| first_view(args, &history))?;
+        Ok(session.week(history.data, view.week, &session.preferences().author)?)
     });
     loader.barrier(READY, (week, lazies));
-    let analysis =
-        loader.component("analysis").priority(3).load((session, data, week), move |_, (session, data, _)| {
+    let analysis = loader.component("analysis").priority(3).load(
+        (session, history, week),
+        move |_, (session, history, _)| {
             let is_asked = on_screen || args.analysis;
-            Ok(is_asked.then(|| data.analysis(&session.preferences().author)).transpose()?)
-        });
-    let chart =
-        loader.component("chart").priority(2).load((session, data, week), move |_, (session, data, week)| {
+            Ok(is_asked.then(|| history.data.analysis(&session.preferences().author)).transpose()?)
+        },
+    );
+    let chart = loader.component("chart").priority(2).load(
+        (session, history, week),
+        move |_, (session, history, week)| {
             let is_asked = on_screen || args.chart.is_some();
-            Ok(is_asked.then(|| data.series(week.week, &session.preferences().author)).transpose()?)
-        });
-    // The largest of all, and few will ask for it in the first moment.
-    let export = loader.component("export").priority(1).delay(Duration::from_millis(300)).load(
-        (session, data, week),
-        move |_, (session, data, _)| {
+            Ok(is_asked.then(|| history.data.series(week.week, &session.preferences().author)).transpose()?)
+        },
+    );
+    let export = loader.component("export").priority(1).load(
+        (session, history, week),
+        move |_, (session, history, _)| {
             let author = &session.preferences().author;
             // To see that it is there already is much quicker than to write megabytes again.
             let there = args.export.as_ref().and_then(Target::digest);
-            let is_there = there.is_some_and(|there| data.is_export(there, author));
+            let is_there = there.is_some_and(|there| history.data.is_export(there, author));
             let is_asked = on_screen || args.export.is_some();
-            Ok((is_asked && !is_there).then(|| data.export(author)).transpose()?)
+            Ok((is_asked && !is_there).then(|| history.data.export(author)).transpose()?)
         },
     );
     let loader = async_loading.apply(loader);
-    (loader, Parts { repository, store, session, data, lazies, week, analysis, chart, export })
+    (loader, Parts { repository, store, session, history, lazies, week, analysis, chart, export })
 }
 
 /// The week that was asked for, or else the one of the newest commit.
-fn first_view(args: &Args, data: &DataService) -> Result<View> {
-    let weeks = data.weeks()?;
+fn first_view(args: &Args, History { data, weeks }: &History) -> Result<View> {
     let week = match args.week {
         Some(week) if weeks.commits(week) == 0 => {
             return Err(Error::UnknownWeek { week, nearest: weeks.around(week) });

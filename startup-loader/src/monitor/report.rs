@@ -156,6 +156,15 @@ impl Phase {
         }
     }
 
+    /// As short as pictures have it: of a path its last part, with the name of the span.
+    pub(super) fn caption(&self) -> String {
+        let label = self.label();
+        match self.field("path").and(label.rsplit(['/', '\\']).next()) {
+            Some(last) if self.field("name").is_none() => format!("{} {last}", self.name),
+            _ => label,
+        }
+    }
+
     /// What sort of phase it is, by the name of the span.
     pub fn kind(&self) -> Kind {
         match self.name.split('.').next() {

@@ -184,7 +184,7 @@ fn layout(report: &Report, scale: &Scale, top: f64) -> (Vec<(String, f64)>, Vec<
                 (None, None) => " running",
                 _ => "",
             };
-            let label = format!("{} {took}{state}", shortened(&plain(&phase.label()), LABEL));
+            let label = format!("{} {took}{state}", shortened(&plain(&phase.caption()), LABEL));
             let (ready, x) = (scale.at(phase.start() - phase.queued()), scale.at(phase.start()));
             let end = scale.at(report.end_of(phase)).max(x + 1.0);
             // Below the phase around it, where neither bars nor labels are.

@@ -54,7 +54,7 @@ pub(super) fn draw(report: &Report, columns: usize) -> String {
 fn labels(report: &Report) -> Vec<String> {
     let label = |index: usize| {
         let indent = "  ".repeat(report.ancestors(index).count().min(4));
-        indent + &plain(&report.phases()[index].label())
+        indent + &plain(&report.phases()[index].caption())
     };
     (0..report.phases().len()).map(label).collect()
 }
@@ -92,11 +92,12 @@ mod tests {
             let longest = picture.lines().map(|line| line.chars().count()).max().unwrap();
             assert!(longest <= columns.max(40), "{columns}:\n{picture}");
         }
-        let picture = draw(&a_start(), 100);
+        let picture = draw(&a_start(), 105);
         let view = picture.lines().find(|line| line.starts_with("view")).unwrap();
         let bar = view.trim_start_matches(|c| c != '·');
         assert!(bar.starts_with("····██████████"), "{picture}");
         assert!(picture.lines().any(|line| line.starts_with("ready") && line.contains('▲')));
+        assert!(picture.contains("  migrate.run index.db "), "the last part of a path says which it is: {picture}");
     }
 
     #[test]

@@ -31,9 +31,9 @@ fn every_value_of_the_sections_is_read() {
         config.file_cache,
         FileConfig { cache_dir: "cache/files".into(), compression: Compression::Lz4, max_file_size }
     );
-    let defer_heavy = vec!["plotter".into(), "exporter".into()];
+    let defer_heavy = vec!["authors".into()];
     let delay = |name: &str, millis| (name.into(), Duration::from_millis(millis));
-    let component_delays = [delay("analysis_widget", 0), delay("chart_widget", 200)].into();
+    let component_delays = [delay("analysis", 0), delay("export", 200)].into();
     let startup = StartupConfig {
         lazy_imports: LazyImports { enabled: true, defer_heavy },
         async_loading: AsyncLoading { enabled: true, component_delays },

@@ -23,7 +23,7 @@ pub(super) fn migrations() -> Migrations {
                  insertions INTEGER NOT NULL,
                  deletions INTEGER NOT NULL
              );
-             CREATE INDEX commits_in_time ON commits (week, time);",
+             CREATE INDEX commits_of_week ON commits (week);",
         )
         // What the commits before it changed is not known: without a state, the history is read again.
         .sql(
@@ -36,6 +36,8 @@ pub(super) fn migrations() -> Migrations {
                  insertions INTEGER NOT NULL,
                  deletions INTEGER NOT NULL
              );
+             DROP INDEX commits_of_week;
+             CREATE INDEX commits_in_time ON commits (week, time);
              DELETE FROM state;",
         )
         // The index leads each batch to its rows, however many are done.

@@ -62,20 +62,20 @@ impl Browser {
     ) -> Result<Option<Self>> {
         let part = || -> Option<_> {
             let (repository, store) = (running.get(parts.repository)?, running.get(parts.store)?);
-            let (session, data) = (running.get(parts.session)?, running.get(parts.data)?);
+            let (session, history) = (running.get(parts.session)?, running.get(parts.history)?);
             let first = (*session.view()?).clone();
-            Some((repository, store, session, *data, running.get(parts.lazies)?, first))
+            Some((repository, store, session, history, running.get(parts.lazies)?, first))
         };
-        let Some((repository, store, session, data, lazies, first)) = part() else { return Ok(None) };
+        let Some((repository, store, session, history, lazies, first)) = part() else { return Ok(None) };
         // Whatever was not named as heavy is loaded before somebody asks.
         lazies.preload_all();
         let mut browser = Self {
-            asker: Asker::start(data, session.clone(), messages.clone())?,
-            weeks: data.weeks()?,
+            asker: Asker::start(history.data, session.clone(), messages.clone())?,
+            weeks: history.weeks.clone(),
             repository,
             store,
             session,
-            data,
+            data: history.data,
             lazies,
             watch: watch.clone(),
             shown: None,

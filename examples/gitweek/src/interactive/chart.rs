@@ -11,6 +11,9 @@ use ratatui::{
 
 use crate::{series::Series, table::counted};
 
+/// Columns of a year, and one between two.
+const YEAR: usize = 5;
+
 /// Draws as many bars as there is room for, the selected one among them.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, series: &Series) {
     let [title, bars, axis, selected] = Layout::vertical([
@@ -39,13 +42,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, series: &Series) {
     let chart = BarChart::default().data(BarGroup::default().bars(&data)).max(highest.max(1));
     frame.render_widget(chart.bar_width(narrow(width)).bar_gap(narrow(gap)), bars);
 
-    let used = (shown * (width + gap)).min(room);
-    let (from, to) = (series.label(first), series.label(first + shown - 1));
-    let rest = used.saturating_sub(from.len());
-    frame.render_widget(Line::from(format!("{from}{to:>rest$}")).dim(), axis);
+    let column = |place: usize| (place - first) * (width + gap);
+    let years = labels((first..first + shown).map(|place| (column(place), series.day(place).year())));
+    frame.render_widget(Line::from(years).dim(), axis);
     let text =
         format!("▲ {}: {}", series.label(series.selected), counted(series.bars[series.selected], "commit"));
-    let at = (series.selected - first) * (width + gap) + width / 2;
+    let at = column(series.selected) + width / 2;
     // At the right end, the arrow is in its place and the text before it.
     let text = match text.strip_prefix("▲ ") {
         Some(words) if at + text.chars().count() > room => {
@@ -57,6 +59,41 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, series: &Series) {
     frame.render_widget(Line::from(text).yellow(), selected);
 }
 
+/// The year of each column, where it begins and there is room for it.
+fn labels(years: impl Iterator<Item = (usize, i16)>) -> String {
+    let mut begins: Vec<(usize, i16)> = Vec::new();
+    for (column, year) in years {
+        match begins[..] {
+            [.., (_, last)] if last == year => {}
+            // Of the first one there may be only the end; then it gives way.
+            [(0, _)] if column < YEAR => begins[0] = (column, year),
+            _ => begins.push((column, year)),
+        }
+    }
+    let mut line = String::new();
+    for (column, year) in begins {
+        if line.is_empty() || column > line.len() {
+            line = format!("{line:column$}{year}");
+        }
+    }
+    line
+}
+
 fn narrow(columns: usize) -> u16 {
     u16::try_from(columns).unwrap_or(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn years_stand_where_they_begin_and_there_is_room() {
+        let months = |first: i16, count| (first..first + count).map(|month| 2020 + month / 12);
+        let labels = |years: &mut dyn Iterator<Item = i16>| labels(years.enumerate());
+        assert_eq!(labels(&mut months(0, 30)), "2020        2021        2022");
+        assert_eq!(labels(&mut months(10, 20)), "  2021        2022");
+        assert_eq!(labels(&mut (2000..2011)), " 2001 2006");
+        assert_eq!(labels(&mut [].into_iter()), "");
+    }
 }

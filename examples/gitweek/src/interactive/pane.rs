@@ -26,7 +26,7 @@ use crate::{
     terminal::{cut, printable},
 };
 
-const HELP: [(&str, &str); 10] = [
+const HELP: [(&str, &str); 11] = [
     ("← →", "the week before, the week after"),
     ("Home End", "the first week, the last week"),
     ("↑ ↓ PgUp PgDn", "up and down in what does not fit"),
@@ -35,8 +35,9 @@ const HELP: [(&str, &str); 10] = [
     ("c", "chart of the commits over time"),
     ("s", "what each tier of the cache holds and did"),
     ("t", "where the time of the start went"),
-    ("e", "export all commits as CSV"),
-    ("Esc  q", "back to the week; leave"),
+    ("e", "export the commits of these authors as CSV"),
+    ("w Esc", "back to the week"),
+    ("q", "leave"),
 ];
 
 /// Names that are proposed at once.

@@ -45,7 +45,7 @@ impl Prompt {
     pub(super) fn label(&self) -> String {
         match self.purpose {
             Purpose::Author => format!("author: {}", self.text),
-            Purpose::Export => format!("export all commits to: {}", self.text),
+            Purpose::Export => format!("export the commits to: {}", self.text),
             Purpose::Replace => format!("{} is there already: Enter replaces it, Esc leaves it", self.text),
         }
     }

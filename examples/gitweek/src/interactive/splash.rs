@@ -48,7 +48,18 @@ impl Splash {
         };
     }
 
-    pub(super) fn draw(&self, frame: &mut Frame<'_>, overall: f32) {
+    /// How much is done of what the week needs. Each part counts alike.
+    #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+    fn done(&self) -> f64 {
+        let done = self.parts.iter().map(|(_, part)| match part {
+            Part::Waits => 0.0,
+            Part::Loads(done) => f64::from(*done),
+            Part::Loaded | Part::Failed => 1.0,
+        });
+        (done.sum::<f64>() / self.parts.len() as f64).clamp(0.0, 1.0)
+    }
+
+    pub(super) fn draw(&self, frame: &mut Frame<'_>) {
         let rows = u16::try_from(self.parts.len()).unwrap_or(u16::MAX).saturating_add(4);
         let [area] = Layout::vertical([Constraint::Length(rows)]).flex(Flex::Center).areas(frame.area());
         let [area] = Layout::horizontal([Constraint::Max(56)]).flex(Flex::Center).areas(area);
@@ -62,7 +73,7 @@ impl Splash {
         .areas(area);
         frame.render_widget(Clear, area);
         frame.render_widget(Line::from("gitweek reads the history".bold()), title);
-        let bar = LineGauge::default().ratio(f64::from(overall.clamp(0.0, 1.0)));
+        let bar = LineGauge::default().ratio(self.done());
         frame.render_widget(bar.filled_style(Style::new().cyan()).unfilled_style(Style::new().dim()), gauge);
         for ((name, part), row) in self.parts.iter().zip(parts.rows()) {
             frame.render_widget(line(name, *part, spinner(self.since)), row);
