@@ -116,6 +116,11 @@ impl Error {
         self
     }
 
+    /// The same for what SQLite says, which is empty for a database in memory.
+    pub(crate) fn at_known(self, path: &str) -> Self {
+        if path.is_empty() { self } else { self.at(Path::new(path)) }
+    }
+
     /// The cause.
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind

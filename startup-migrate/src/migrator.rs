@@ -130,7 +130,7 @@ impl Migrator {
     pub fn is_current(&self, db: &Connection) -> Result<bool> {
         let path = db.path().unwrap_or_default();
         let _span = tracing::info_span!(target: "startup", "migrate.check", path).entered();
-        self.is(db)
+        self.is(db).map_err(|error| error.at_known(path))
     }
 
     /// Opens or creates the database at `path` and brings it up to date.
@@ -162,7 +162,8 @@ impl Migrator {
     /// Whatever [`ErrorKind`] names; the version at work, or all with [`grouped`](Self::grouped), was rolled
     /// back, earlier ones stay.
     pub fn run(&self, db: &mut Connection) -> Result<Report> {
-        Run::new(self, db).up()
+        let path = db.path().unwrap_or_default().to_owned();
+        Run::new(self, db).up().map_err(|error| error.at_known(&path))
     }
 
     /// Undoes all versions above `to`, last first, in one transaction. `to` need not be a version of the set;
@@ -171,7 +172,8 @@ impl Migrator {
     /// # Errors
     /// As [`run`](Self::run); a version has no down step ([`ErrorKind::NoDownStep`]).
     pub fn rollback(&self, db: &mut Connection, to: i32) -> Result<Report> {
-        Run::new(self, db).down(to)
+        let path = db.path().unwrap_or_default().to_owned();
+        Run::new(self, db).down(to).map_err(|error| error.at_known(&path))
     }
 
     /// The steps in order.

@@ -1,12 +1,17 @@
 //! Where the time went, as the start-up monitor saw it.
 
-use std::{ffi::OsString, path::Path, str::FromStr};
+use std::{
+    ffi::OsString,
+    io::{Write, stderr},
+    path::Path,
+    str::FromStr,
+};
 
 use console::Term;
 use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 use warmstart::loader::monitor::{Report, StartupMonitor};
 
-use crate::{error::Result, target::Target, terminal::say};
+use crate::{error::Result, target::Target};
 
 /// A span of the start-up monitor, for a part of this program.
 macro_rules! watched {
@@ -55,7 +60,8 @@ pub(crate) fn show(report: &Report, file: Option<&Waterfall>) -> Result<()> {
         Some(Waterfall { target, form: Form::Json }) => target.write(report.to_chrome_json().as_bytes()),
         None => {
             let columns = Term::stderr().size_checked().map_or(100, |(_, columns)| columns.into());
-            say(format_args!("where the time went\n{}", report.waterfall(columns)));
+            // Nobody can be told that nobody can be told.
+            let _ = write!(stderr(), "{}", report.waterfall(columns));
             Ok(())
         }
     }

@@ -29,9 +29,8 @@ impl Screen {
     pub(super) fn enter(sender: Sender<Message>) -> Result<Self> {
         enable_raw_mode().map_err(Error::Terminal)?;
         // From here on, dropping it gives the terminal back.
-        let mut screen = Self(Terminal::new(CrosstermBackend::new(stdout())).map_err(Error::Terminal)?);
+        let screen = Self(Terminal::new(CrosstermBackend::new(stdout())).map_err(Error::Terminal)?);
         execute!(stdout(), EnterAlternateScreen).map_err(Error::Terminal)?;
-        screen.0.clear().map_err(Error::Terminal)?;
         keep_quiet();
         thread::Builder::new()
             .name("input".to_owned())

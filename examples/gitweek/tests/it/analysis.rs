@@ -136,16 +136,6 @@ fn analysis_is_of_the_whole_history() {
 }
 
 #[test]
-fn index_without_changes_is_read_anew() {
-    let repo = some_history();
-    repo.report(&[]);
-    let index = rusqlite::Connection::open(repo.kept().join("index.db")).unwrap();
-    index.execute_batch("DROP TABLE changes; DROP TABLE paths; PRAGMA user_version = 1").unwrap();
-    drop(index);
-    repo.check_analysis("");
-}
-
-#[test]
 fn one_commit_is_a_whole_history() {
     let repo = Repo::new();
     repo.commit("file", "one\ntwo\n", NOON);

@@ -63,25 +63,10 @@ fn every_category_is_in_use() {
 #[cfg(unix)]
 #[test]
 fn second_run_asks_git_once() {
-    use std::os::unix::fs::PermissionsExt;
-
     let repo = some_history();
-    let folder = repo.beside("bin");
-    std::fs::create_dir(&folder).unwrap();
-    let path = std::env::var("PATH").unwrap();
-    let script =
-        format!("#!/bin/sh\necho \"$@\" >> '{0}/log'\nPATH='{path}' exec git \"$@\"\n", folder.display());
-    std::fs::write(folder.join("git"), script).unwrap();
-    std::fs::set_permissions(folder.join("git"), PermissionsExt::from_mode(0o700)).unwrap();
-    let asked = || {
-        let output = repo.gitweek(&[]).env("PATH", format!("{}:{path}", folder.display())).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let log = std::fs::read_to_string(folder.join("log")).unwrap();
-        std::fs::remove_file(folder.join("log")).unwrap();
-        log
-    };
-    assert!(asked().contains("log --no-merges"));
-    assert_eq!(asked(), "rev-parse --git-common-dir --is-bare-repository --is-shallow-repository HEAD\n");
+    assert!(repo.asked_of_git(&[]).contains("log --no-merges"));
+    let rev_parse = "rev-parse --git-common-dir --is-bare-repository --is-shallow-repository HEAD\n";
+    assert_eq!(repo.asked_of_git(&[]), rev_parse);
 }
 
 #[test]

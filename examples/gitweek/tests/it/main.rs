@@ -6,9 +6,15 @@ mod analysis;
 mod changes;
 mod errors;
 mod files;
+mod index;
 mod numbers;
 mod places;
 mod repo;
+#[cfg(unix)]
+mod screen;
+mod start;
 mod stream;
 mod table;
+#[cfg(unix)]
+mod terminal;
 mod timings;

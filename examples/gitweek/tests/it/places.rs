@@ -6,16 +6,6 @@ use crate::repo::{Numbers, Repo};
 
 const NOON: i64 = 1_700_049_600;
 
-impl Repo {
-    /// The path of a configuration, in a folder of its own.
-    fn configuration(&self, text: &str) -> String {
-        let file = self.beside("config/gitweek.toml");
-        fs::create_dir_all(self.beside("config")).unwrap();
-        fs::write(&file, text).unwrap();
-        file.into_os_string().into_string().unwrap()
-    }
-}
-
 fn some_history() -> Repo {
     let repo = Repo::new();
     for (time, text) in (NOON..).step_by(500_000).zip(["one\n", "one\ntwo\n", "two\n", "two\nthree\nfour\n"])

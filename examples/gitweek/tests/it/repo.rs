@@ -140,6 +140,38 @@ impl Repo {
         String::from_utf8(output.stderr).unwrap()
     }
 
+    /// The path of a configuration, in a folder of its own.
+    pub(crate) fn configuration(&self, text: &str) -> String {
+        let file = self.beside("config/gitweek.toml");
+        std::fs::create_dir_all(self.beside("config")).unwrap();
+        std::fs::write(&file, text).unwrap();
+        file.into_os_string().into_string().unwrap()
+    }
+
+    /// The commands of git that gitweek starts on its way to a report.
+    #[cfg(unix)]
+    pub(crate) fn asked_of_git(&self, args: &[&str]) -> String {
+        let log = self.beside("asked");
+        let path = self.wrap_git(&format!("echo \"$@\" >> '{}'", log.display()));
+        run(self.gitweek(args).env("PATH", path), b"");
+        let asked = std::fs::read_to_string(&log).unwrap();
+        std::fs::remove_file(log).unwrap();
+        asked
+    }
+
+    /// A search path on which git first does something else.
+    #[cfg(unix)]
+    pub(crate) fn wrap_git(&self, first: &str) -> String {
+        let folder = self.beside("bin");
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = std::env::var("PATH").unwrap();
+        let script = format!("#!/bin/sh\n{first}\nPATH='{path}' exec git \"$@\"\n");
+        std::fs::write(folder.join("git"), script).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(folder.join("git"), mode).unwrap();
+        format!("{}:{path}", folder.display())
+    }
+
     /// Compares gitweek with git, for all weeks: through the index alone, into the cache and out of it.
     pub(crate) fn check(&self) {
         let expected = self.numbers();

@@ -13,7 +13,7 @@ fn waterfall_goes_to_standard_error_and_the_report_stays() {
     let output = run(&mut repo.gitweek(&["--format", "json", "--timings"]), b"");
     assert!(serde_json::from_slice::<Value>(&output.stdout).is_ok());
     let said = String::from_utf8(output.stderr).unwrap();
-    for part in ["session", "git rev-parse", "index", "report", "ready"] {
+    for part in ["repository", "\n  git rev-parse", "cache.open cache.db", "index", "week view", "ready"] {
         assert!(said.contains(part), "{part} in {said}");
     }
 }
