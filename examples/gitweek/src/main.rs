@@ -1,34 +1,38 @@
-//! A weekly activity report of any git repository.
+//! What happened in a git repository, week by week.
 //!
 //! ```text
-//! gitweek [--repo PATH] [--week 2026-W47] [--author TEXT] [--format table|json]
-//!         [--analysis] [--chart FILE.svg] [--export FILE.csv]
-//!         [--cache-dir DIR] [--config FILE.toml] [--no-cache] [--cache-stats]
+//! gitweek [--repo PATH] [--author TEXT]                                  on a terminal: interactive
+//!         [--week 2026-W47] [--format table|json] [--analysis]           with one of these: a report
+//!         [--chart FILE.svg] [--export FILE.csv] [--cache-stats]
+//!         [--cache-dir DIR] [--config FILE.toml] [--no-cache]
 //!         [--timings [FILE.svg|FILE.json]]
 //! ```
 //!
 //! An example of a program that starts warm: it has expensive data (`git log --numstat` over a whole history
 //! takes seconds) and people who want a small part of it at once. Read it in this order:
 //!
+//! - [`start`]: the parts of the program, what each of them waits for, and what the first picture needs.
 //! - [`data_service`]: the way to data. What is derived lies in the cache, under keys that can never be stale.
-//! - [`session`]: the state of the session, in the memory categories of the same cache.
-//! - [`index`]: the commits as application data, extended as the history grows. The cache is derived from it and
-//!   may be thrown away at any time.
+//! - [`session`]: what is selected, in the memory categories of the same cache.
+//! - [`index`]: the commits as application data, extended as the history grows, and migrated as the program does.
+//!   The cache is derived from it and may be thrown away at any time.
 //! - [`repository`], [`git`] and [`history`]: what git is asked, its process, and the stream that it prints.
 //! - [`analysis`], [`series`] and [`export`]: what is derived from the whole history, and so worth to be kept.
-//! - [`table`] and [`json`]: the report, for people and for programs. [`svg`] draws the chart.
+//! - [`report`], in the forms of [`table`] and [`json`], for people and for programs. [`svg`] draws the chart.
+//! - [`interactive`]: the same on a screen.
 //! - [`timings`]: where the time went, as the start-up monitor saw it.
 //! - [`target`]: files that are replaced as a whole or not at all.
 //!
-//! A run that finds its answers in the cache starts one git process, which tells what HEAD is, and does not open
-//! the index.
+//! A run that finds its answers in the cache starts one git process, which tells what HEAD is. A report then does not
+//! open the index; the screen opens it in the background, for the weeks that one may turn to. It shows the history of
+//! the moment when it was started.
 //!
 //! Its numbers are those of `git log --no-merges --no-renames --numstat HEAD`: commits without merges, in ISO 8601
 //! weeks of the committer date in UTC. Names are as they were committed, without a mailmap; replaced and grafted
 //! commits are ignored. Attributes that declare files binary are those of HEAD. If the `diff` settings of git's own
 //! configuration change, so may its numbers: this is seen as soon as there is a new HEAD, or with `--no-cache`.
 //!
-//! Exit status: 0 for a report, 1 for an error, 2 for a command line that makes no sense.
+//! Exit status: 0 if all is well, 1 for an error, 2 for a command line that makes no sense.
 
 mod activity;
 mod analysis;

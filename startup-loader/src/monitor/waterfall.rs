@@ -97,7 +97,10 @@ mod tests {
         let bar = view.trim_start_matches(|c| c != '·');
         assert!(bar.starts_with("····██████████"), "{picture}");
         assert!(picture.lines().any(|line| line.starts_with("ready") && line.contains('▲')));
-        assert!(picture.contains("  migrate.run index.db "), "the last part of a path says which it is: {picture}");
+        assert!(
+            picture.contains("  migrate.run index.db "),
+            "the last part of a path says which it is: {picture}"
+        );
     }
 
     #[test]
