@@ -35,7 +35,7 @@
 //! | `migrate.run`, in it one `migrate.version` each | `path`, `from`, `to`; `version`, `name` |
 //! | `component.load` | `name`, `after` (separated by commas), `queued_us`, `error` |
 //! | `cache.open` | `path` |
-//! | any other | `name` or `path`, `error` |
+//! | any other | `name` or `path`, `error`; `after`, if it waited for components |
 //!
 //! # What holds
 //!

@@ -29,7 +29,7 @@ use crate::{
     error::{Error, Result},
     start::{self, Parts, READY},
     terminal::{self, note},
-    timings::Watch,
+    timings::{Watch, watched},
 };
 
 /// What the thread of the screen is told.
@@ -107,6 +107,8 @@ impl Program {
         loop {
             let pumped = self.running.pump(TURN);
             let is_open = matches!(self.stage, Stage::Open(_));
+            let first = is_open && !is_ready;
+            let watched = first.then(|| watched!("first week", after = "week view,lazies").entered());
             if screen.is_none() && (is_open || began.elapsed() >= PATIENCE) {
                 screen = Some(Screen::enter(self.sender.clone())?);
             }
@@ -115,13 +117,17 @@ impl Program {
                 if !is_painted {
                     monitor::mark("first paint");
                 }
-                if is_open && !is_ready {
+                if first {
                     monitor::mark("ready");
                 }
                 (is_painted, is_ready) = (true, is_open);
             }
-            if is_open && pumped == Pumped::Finished && self.started.is_none() {
-                self.started = Some(self.watch.report());
+            drop(watched);
+            if let Stage::Open(browser) = &self.stage
+                && pumped == Pumped::Finished
+                && browser.preload.is_finished()
+            {
+                self.started.get_or_insert_with(|| self.watch.report());
             }
             let wait = match (pumped, &self.stage) {
                 (Pumped::More, _) => Some(Duration::ZERO),
@@ -215,8 +221,6 @@ impl Program {
         for text in self.notes.drain(..).chain(late) {
             terminal::say(format_args!("note: {text}"));
         }
-        if self.started.is_none() {
-            self.started = Some(self.watch.report());
-        }
+        self.started.get_or_insert_with(|| self.watch.report());
     }
 }

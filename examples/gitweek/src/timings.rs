@@ -15,8 +15,8 @@ use crate::{error::Result, target::Target};
 
 /// A span of the start-up monitor, for a part of this program.
 macro_rules! watched {
-    ($name:literal) => {
-        tracing::info_span!(target: "startup", $name)
+    ($name:literal $(, after = $after:expr)?) => {
+        tracing::info_span!(target: "startup", $name $(, after = $after)?)
     };
 }
 pub(crate) use watched;

@@ -10,7 +10,7 @@ use super::{
 /// A component is led back to that of its dependencies which was ready last. What has no dependencies is led
 /// back to the phase that ended last before it was ready: of a component one that is no component, of another
 /// phase one on the same thread. Phases inside a component belong to it; a phase of the application around
-/// components is a frame and not a step.
+/// components is a frame and not a step, unless it says itself, in the field `after`, which components it waited for.
 ///
 /// All the durations of all steps and [`rest`](Self::rest) add up to [`until`](Self::until). `Display` is a
 /// table.
@@ -126,7 +126,8 @@ fn steps(report: &Report) -> Vec<usize> {
     for (index, phase) in phases.iter().enumerate() {
         // Components on other threads have no parent.
         let with_it = phases.partition_point(|other| other.start < phase.start);
-        frame[index] |= phase.kind() == Kind::Own && first_end[with_it] <= end(report, index);
+        let is_own = phase.kind() == Kind::Own && phase.after().next().is_none();
+        frame[index] |= is_own && first_end[with_it] <= end(report, index);
     }
     let is_step = |&index: &usize| {
         let inside = report.ancestors(index).any(|around| !frame[around]);
@@ -213,6 +214,21 @@ mod tests {
         let step = &path.steps()[0];
         assert_eq!((step.waited, step.queued, step.running), (ms(80), ms(20), ms(30)));
         assert_eq!(path.rest(), Duration::ZERO);
+    }
+
+    #[test]
+    fn phase_of_the_application_may_say_what_it_waited_for() {
+        let phases = |after| {
+            let (view, other) =
+                (component("view", "w", 10, 40, "", 0), component("other", "w", 46, 50, "", 0));
+            let screen = phase("screen", &[("after", after)], "main", 45, 70);
+            let mut ready = mark("ready", 70);
+            ready.phase = Some(1);
+            report(vec![view, screen, other], vec![ready])
+        };
+        let path = |report: &Report| report.critical_path(Some("ready")).unwrap();
+        assert_eq!(labels(&path(&phases("view"))), ["view", "screen"]);
+        assert_eq!(labels(&path(&phases(""))), ["other"]);
     }
 
     #[test]

@@ -10,7 +10,10 @@ use std::{
 };
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use warmstart::{lazy::LazyRegistry, loader::Running};
+use warmstart::{
+    lazy::{LazyRegistry, PreloadAll},
+    loader::Running,
+};
 
 use super::{
     Flow, Message,
@@ -36,6 +39,7 @@ pub(super) struct Browser {
     pub(super) session: Arc<Session>,
     pub(super) data: &'static DataService,
     pub(super) lazies: Arc<LazyRegistry>,
+    pub(super) preload: PreloadAll,
     /// Those of this history, which stay.
     pub(super) weeks: Arc<WeekList>,
     pub(super) watch: Watch,
@@ -67,8 +71,6 @@ impl Browser {
             Some((repository, store, session, history, running.get(parts.lazies)?, first))
         };
         let Some((repository, store, session, history, lazies, first)) = part() else { return Ok(None) };
-        // Whatever was not named as heavy is loaded before somebody asks.
-        lazies.preload_all();
         let mut browser = Self {
             asker: Asker::start(history.data, session.clone(), messages.clone())?,
             weeks: history.weeks.clone(),
@@ -76,6 +78,8 @@ impl Browser {
             store,
             session,
             data: history.data,
+            // Whatever was not named as heavy is loaded before somebody asks.
+            preload: lazies.preload_all(),
             lazies,
             watch: watch.clone(),
             shown: None,
@@ -103,7 +107,8 @@ impl Browser {
 
     /// Whether the picture changes by itself.
     pub(super) fn is_moving(&self) -> bool {
-        self.asked.is_some() || self.is_choosing_author() && self.data.authors_at_hand().is_none()
+        let awaits_authors = self.is_choosing_author() && self.data.authors_at_hand().is_none();
+        self.asked.is_some() || awaits_authors || !self.preload.is_finished()
     }
 
     pub(super) fn is_choosing_author(&self) -> bool {
