@@ -13,7 +13,7 @@ mod splash;
 
 use std::{
     path::PathBuf,
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    sync::mpsc::{self, Receiver, Sender},
     time::{Duration, Instant},
 };
 
@@ -75,8 +75,19 @@ pub(crate) fn run(
         .build()?;
     let stage = Stage::Loading(Splash::new(&plan.order()));
     let running = plan.start();
-    let mut program =
-        Program { running, parts, watch, sender, messages, stage, started: None, notes: Vec::new() };
+    let mut program = Program {
+        running,
+        parts,
+        watch,
+        sender,
+        messages,
+        stage,
+        began: Instant::now(),
+        screen: None,
+        painted: Painted::Nothing,
+        started: None,
+        notes: Vec::new(),
+    };
     let outcome = program.show();
     program.leave();
     outcome.map(|()| program.started)
@@ -89,6 +100,9 @@ struct Program {
     sender: Sender<Message>,
     messages: Receiver<Message>,
     stage: Stage,
+    began: Instant,
+    screen: Option<Screen>,
+    painted: Painted,
     /// How the start went, once all is loaded.
     started: Option<monitor::Report>,
     notes: Vec<String>,
@@ -99,51 +113,24 @@ enum Stage {
     Open(Box<Browser>),
 }
 
+/// What the person has seen so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Painted {
+    Nothing,
+    Splash,
+    Week,
+}
+
 impl Program {
     fn show(&mut self) -> Result<()> {
-        let began = Instant::now();
-        let mut screen: Option<Screen> = None;
-        let (mut is_painted, mut is_ready) = (false, false);
         loop {
             let pumped = self.running.pump(TURN);
-            let is_open = matches!(self.stage, Stage::Open(_));
-            let first = is_open && !is_ready;
-            let watched = first.then(|| watched!("first week", after = "week view,lazies").entered());
-            if screen.is_none() && (is_open || began.elapsed() >= PATIENCE) {
-                screen = Some(Screen::enter(self.sender.clone())?);
-            }
-            if let Some(screen) = &mut screen {
-                screen.draw(|frame| self.draw(frame))?;
-                if !is_painted {
-                    monitor::mark("first paint");
-                }
-                if first {
-                    monitor::mark("ready");
-                }
-                (is_painted, is_ready) = (true, is_open);
-            }
-            drop(watched);
-            if let Stage::Open(browser) = &self.stage
-                && pumped == Pumped::Finished
-                && browser.preload.is_finished()
-            {
+            self.paint()?;
+            if self.painted == Painted::Week && pumped == Pumped::Finished && self.has_preloaded() {
                 self.started.get_or_insert_with(|| self.watch.report());
             }
-            let wait = match (pumped, &self.stage) {
-                (Pumped::More, _) => Some(Duration::ZERO),
-                (_, Stage::Loading(_)) if screen.is_none() => Some(PATIENCE.saturating_sub(began.elapsed())),
-                (_, Stage::Loading(_)) => Some(TICK),
-                (_, Stage::Open(browser)) => browser.is_moving().then_some(TICK),
-            };
-            let first = match wait {
-                Some(wait) => match self.messages.recv_timeout(wait) {
-                    Err(RecvTimeoutError::Timeout) => continue,
-                    message => message.ok(),
-                },
-                None => self.messages.recv().ok(),
-            };
             // All that has come meanwhile, before the next picture.
-            let mut next = first;
+            let mut next = self.wait(pumped);
             while let Some(message) = next {
                 if self.take(message)? == Flow::Quit {
                     return Ok(());
@@ -151,6 +138,46 @@ impl Program {
                 next = self.messages.try_recv().ok();
             }
         }
+    }
+
+    /// Draws a picture, if there is something to see.
+    fn paint(&mut self) -> Result<()> {
+        let is_open = matches!(self.stage, Stage::Open(_));
+        let is_first_week = is_open && self.painted != Painted::Week;
+        let _watched = is_first_week.then(|| watched!("first week", after = "week view,lazies").entered());
+        if self.screen.is_none() && (is_open || self.began.elapsed() >= PATIENCE) {
+            self.screen = Some(Screen::enter(self.sender.clone())?);
+        }
+        let Some(mut screen) = self.screen.take() else { return Ok(()) };
+        screen.draw(|frame| self.draw(frame))?;
+        self.screen = Some(screen);
+        if self.painted == Painted::Nothing {
+            monitor::mark("first paint");
+            self.painted = Painted::Splash;
+        }
+        if let Stage::Open(browser) = &mut self.stage
+            && is_first_week
+        {
+            monitor::mark("ready");
+            self.painted = Painted::Week;
+            browser.preload();
+        }
+        Ok(())
+    }
+
+    /// The next message, if it comes before the picture changes by itself.
+    fn wait(&self, pumped: Pumped) -> Option<Message> {
+        let wait = match &self.stage {
+            _ if pumped == Pumped::More => Duration::ZERO,
+            Stage::Loading(_) if self.screen.is_none() => PATIENCE.saturating_sub(self.began.elapsed()),
+            Stage::Open(browser) if !browser.is_moving() => return self.messages.recv().ok(),
+            _ => TICK,
+        };
+        self.messages.recv_timeout(wait).ok()
+    }
+
+    fn has_preloaded(&self) -> bool {
+        matches!(&self.stage, Stage::Open(browser) if browser.has_preloaded())
     }
 
     fn take(&mut self, message: Message) -> Result<Flow> {
@@ -207,8 +234,9 @@ impl Program {
         }
     }
 
-    /// Keeps what was learned, and says what there was no room for on the screen.
+    /// Gives the terminal back, keeps what was learned, and says what there was no room for on the screen.
     fn leave(&mut self) {
+        self.screen = None;
         self.running.cancel();
         if let Some(store) = self.running.get(self.parts.store) {
             let data = self.running.get(self.parts.history).map(|history| history.data);

@@ -39,7 +39,7 @@ pub(super) struct Browser {
     pub(super) session: Arc<Session>,
     pub(super) data: &'static DataService,
     pub(super) lazies: Arc<LazyRegistry>,
-    pub(super) preload: PreloadAll,
+    preload: Option<PreloadAll>,
     /// Those of this history, which stay.
     pub(super) weeks: Arc<WeekList>,
     pub(super) watch: Watch,
@@ -78,8 +78,7 @@ impl Browser {
             store,
             session,
             data: history.data,
-            // Whatever was not named as heavy is loaded before somebody asks.
-            preload: lazies.preload_all(),
+            preload: None,
             lazies,
             watch: watch.clone(),
             shown: None,
@@ -95,6 +94,15 @@ impl Browser {
         Ok(Some(browser))
     }
 
+    /// Loads whatever was not named as heavy, before somebody asks for it.
+    pub(super) fn preload(&mut self) {
+        self.preload = Some(self.lazies.preload_all());
+    }
+
+    pub(super) fn has_preloaded(&self) -> bool {
+        self.preload.as_ref().is_some_and(PreloadAll::is_finished)
+    }
+
     /// What is selected.
     pub(super) fn view(&self) -> View {
         self.session.view().map_or_else(|| self.first.clone(), |view| (*view).clone())
@@ -108,7 +116,7 @@ impl Browser {
     /// Whether the picture changes by itself.
     pub(super) fn is_moving(&self) -> bool {
         let awaits_authors = self.is_choosing_author() && self.data.authors_at_hand().is_none();
-        self.asked.is_some() || awaits_authors || !self.preload.is_finished()
+        self.asked.is_some() || awaits_authors || !self.has_preloaded()
     }
 
     pub(super) fn is_choosing_author(&self) -> bool {
