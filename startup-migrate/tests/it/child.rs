@@ -21,12 +21,14 @@ pub(crate) struct Mode {
     pub(crate) wal: bool,
     pub(crate) grouped: bool,
     pub(crate) stamp: bool,
+    /// From the last version back to the first.
+    pub(crate) down: bool,
 }
 
 impl Mode {
     /// Each mode once in eight rounds.
     pub(crate) const fn of_round(round: usize) -> Self {
-        Self { wal: round & 1 != 0, grouped: round & 2 != 0, stamp: round & 4 != 0 }
+        Self { wal: round & 1 != 0, grouped: round & 2 != 0, stamp: round & 4 != 0, down: false }
     }
 
     pub(crate) fn migrator(self, migrations: Migrations) -> Migrator {
@@ -69,6 +71,17 @@ pub(crate) fn all() -> Migrations {
         )
         .rust(5, "marked", |tx, _| {
             tx.execute("UPDATE notes SET body = 'marked ' || id", [])?;
+            Ok(())
+        })
+        .down_sql(2, "ALTER TABLE notes DROP COLUMN size")
+        .down_sql(3, "UPDATE notes SET size = size - 1000")
+        .down_sql(4, "DROP INDEX notes_size")
+        .down_rust(5, |tx, progress| {
+            for rows in 0..30 {
+                let id = (rows * 100, rows * 100 + 100);
+                tx.execute("UPDATE notes SET body = 'body ' || id WHERE id > ? AND id <= ?", id)?;
+                progress.advance(100);
+            }
             Ok(())
         })
 }
@@ -115,10 +128,10 @@ pub(crate) struct Migrating {
 impl Migrating {
     /// Returns when the process is at its starting line.
     pub(crate) fn start(path: &Path, mode: Mode) -> Self {
-        let Mode { wal, grouped, stamp } = mode;
+        let Mode { wal, grouped, stamp, down } = mode;
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "child::role_of_a_child_process", "--nocapture"])
-            .env(ORDER, format!("{wal}\n{grouped}\n{stamp}\n{}", path.display()))
+            .env(ORDER, format!("{wal}\n{grouped}\n{stamp}\n{down}\n{}", path.display()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -170,15 +183,20 @@ fn is(line: &str, word: &str) -> bool {
 #[test]
 fn role_of_a_child_process() {
     let Ok(order) = std::env::var(ORDER) else { return };
-    let [wal, grouped, stamp, path] = order.split('\n').collect::<Vec<_>>()[..] else {
+    let [wal, grouped, stamp, down, path] = order.split('\n').collect::<Vec<_>>()[..] else {
         panic!("no order: {order}")
     };
-    let mode = Mode { wal: wal == "true", grouped: grouped == "true", stamp: stamp == "true" };
+    let [wal, grouped, stamp, down] = [wal, grouped, stamp, down].map(|word| word == "true");
+    let mode = Mode { wal, grouped, stamp, down };
     let migrator = mode.migrator(all()).on_progress(|progress| say(&format!("step: {progress:?}")));
     say("waiting: yes");
     std::io::stdin().read_line(&mut String::new()).unwrap();
-    let (db, report) = migrator.open_report(path).unwrap();
+    let (mut db, mut report) = migrator.open_report(path).unwrap();
     assert_eq!(whole_version(&db), LAST);
+    if down {
+        report = migrator.rollback(&mut db, 1).unwrap();
+        assert_eq!(whole_version(&db), 1);
+    }
     say(&format!("done: {}", report.applied.len()));
 }
 

@@ -49,6 +49,36 @@ fn kill_at_any_moment_leaves_a_whole_version() {
     eprintln!("killed at version: {found:?}");
 }
 
+#[test]
+#[expect(clippy::print_stderr, reason = "the seed repeats a failure")]
+fn kill_during_a_rollback_leaves_all_of_it_or_nothing() {
+    let seed = number(SEED).unwrap_or_else(|| fastrand::u64(..));
+    eprintln!("{SEED}={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let rounds = number(ROUNDS).map_or(8, |kills| usize::try_from(kills).unwrap());
+    let mut found = [0_usize; 6];
+    for round in 0..rounds {
+        let mode = Mode { down: true, ..Mode::of_round(round % 8) };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.db");
+        filled(&path, mode);
+        let migrator = mode.migrator(all());
+        migrator.open(&path).unwrap();
+        let mut child = Migrating::start(&path, mode);
+        child.go();
+        for _ in 0..random.usize(0..=34) {
+            child.step();
+        }
+        std::thread::sleep(Duration::from_micros(random.u64(0..5000)));
+        child.kill();
+        let version = whole_version(&Connection::open(&path).unwrap());
+        assert!(version == 1 || version == LAST, "version {version} {mode:?}");
+        found[usize::try_from(version).unwrap()] += 1;
+        assert_eq!(whole_version(&migrator.open(&path).unwrap()), LAST);
+    }
+    eprintln!("killed at version: {found:?}");
+}
+
 /// How often a process tells of its progress when nobody kills it.
 fn steps(mode: Mode) -> usize {
     let dir = tempfile::tempdir().unwrap();
