@@ -41,7 +41,7 @@
 //!
 //! - Nothing outside of the target is looked at, and other layers of the same subscriber see what they would
 //!   see without the monitor. Where no other layer is interested, a span or an event of another target costs
-//!   what it costs without a subscriber.
+//!   about what it costs without a subscriber (the example `measure_monitor`).
 //! - Memory is bounded: 10,000 phases and as many marks, or [what is said](StartupMonitor::with_limit), with
 //!   at most 16 fields of 512 bytes each (`after`: 4096). What comes later is counted and dropped.
 //! - Times come from one monotonic clock. Zero is the start of the process where the system tells it (Linux,
