@@ -26,7 +26,7 @@ impl Context<'_> {
         tell(self.shared, self.ticket, part);
     }
 
-    /// Says the same from elsewhere: another thread, or a callback that cannot borrow this.
+    /// Something that says the same from elsewhere: another thread, or a callback that cannot borrow this.
     pub fn reporter(&self) -> Reporter {
         Reporter { shared: Arc::downgrade(self.shared), ticket: self.ticket.clone() }
     }

@@ -45,7 +45,8 @@ pub(crate) fn read(db: &Connection) -> Result<Vec<Row>> {
     rows(db).map_err(|error| crate::Error::storage("reading the history", error))?
 }
 
-fn rows(db: &Connection) -> rusqlite::Result<Result<Vec<Row>>> {
+/// What SQLite says, and then what is in the table.
+pub(crate) fn rows(db: &Connection) -> rusqlite::Result<Result<Vec<Row>>> {
     let there = db
         .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", [HISTORY], |_| Ok(()))
         .optional()?;

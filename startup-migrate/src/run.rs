@@ -67,12 +67,12 @@ impl<'a> Run<'a> {
         let steps = self.migrator.steps()?;
         let start = Instant::now();
         let mut lock = None;
-        if !history::pending(steps, &history::read(self.db)?)?.is_empty() {
+        if !history::pending(steps, &self.applied()?)?.is_empty() {
             lock = self.lock(path.as_deref())?;
         }
         self.report.waited = start.elapsed();
         // The second look: others may have been at it while this one waited.
-        let applied = history::read(self.db)?;
+        let applied = self.applied()?;
         let pending = history::pending(steps, &applied)?;
         self.report.from = history::last(&applied);
         self.report.to = self.report.from;
@@ -96,7 +96,7 @@ impl<'a> Run<'a> {
 
     /// One transaction; whether there is more to do.
     fn some(&mut self, steps: &[Step], digest: u64, count: usize) -> Result<bool> {
-        let applied = history::read(self.db)?;
+        let applied = self.applied()?;
         let pending = history::pending(steps, &applied)?;
         let from = history::last(&applied);
         if self.report.applied.is_empty() {
@@ -252,7 +252,7 @@ impl<'a> Run<'a> {
         }
         let done = self.transaction("taking over", |run| {
             let steps = migrator.steps()?;
-            if !steps.is_empty() && history::pending(steps, &history::read(run.db)?)?.is_empty() {
+            if !steps.is_empty() && history::pending(steps, &run.applied()?)?.is_empty() {
                 run.storage("writing the history", |db| history::record(db, digest))?;
                 if migrator.stamp {
                     run.storage("writing the stamp", |db| header::write(db, digest))?;
@@ -272,6 +272,10 @@ impl<'a> Run<'a> {
 
     fn path(&self) -> Option<PathBuf> {
         self.db.path().filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
+
+    fn applied(&self) -> Result<Vec<history::Row>> {
+        self.storage("reading the history", history::rows)?
     }
 
     fn is_late(&self) -> bool {

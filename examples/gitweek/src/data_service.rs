@@ -19,7 +19,7 @@ use std::{
 use parking_lot::Mutex;
 use warmstart::{
     Bytes, Cache, Handle,
-    lazy::{Lazy, LazyItem},
+    lazy::{Lazy, LazyItem, LazyState},
 };
 
 use crate::{
@@ -27,15 +27,21 @@ use crate::{
     analysis::{Analysis, Analyst},
     error::{Error, Result},
     export::Csv,
+    history::folded,
     index::{Index, Source},
     repository::Repository,
     series::Series,
-    target::digest,
+    target::{Target, digest},
     week::Week,
 };
 
 /// Raised when the same history comes to give other results: those of an earlier program are then not found.
-const DERIVATION: u32 = 1;
+const DERIVATION: u32 = 2;
+
+/// A name for all that is derived from the history of a repository as it is now.
+pub(crate) fn history(repository: &Repository) -> String {
+    format!("{}/{DERIVATION}", repository.history())
+}
 
 /// Answers questions about one repository, to all threads.
 pub(crate) struct DataService {
@@ -46,19 +52,19 @@ pub(crate) struct DataService {
     analyses: Handle<Analysis>,
     series: Handle<Series>,
     exports: Handle<Bytes>,
-    index: Arc<Part<Mutex<Index>>>,
-    authors: Part<Vec<AuthorCount>>,
+    index: Arc<Deferred<Mutex<Index>>>,
+    authors: Deferred<Vec<AuthorCount>>,
     index_time: Mutex<Option<Duration>>,
 }
 
 /// Something heavy that is loaded by the first who needs it.
-type Part<T> = Lazy<T, Error, Box<dyn Fn() -> Result<T> + Send + Sync>>;
+type Deferred<T> = Lazy<T, Error, Box<dyn Fn() -> Result<T> + Send + Sync>>;
 
 impl DataService {
     /// Answers from `cache`, and from an index of `source`.
     pub(crate) fn new(repository: Arc<Repository>, cache: &Cache, source: Source) -> Result<Self> {
         let source = Arc::new(source);
-        let index: Arc<Part<Mutex<Index>>> =
+        let index: Arc<Deferred<Mutex<Index>>> =
             Arc::new(Lazy::capturing("index", Box::new(move || Ok(Mutex::new(Index::open(&source)?)))));
         let indexed = index.clone();
         Ok(Self {
@@ -80,9 +86,14 @@ impl DataService {
         [&*self.index, &self.authors]
     }
 
-    /// All authors with their commits, if somebody has loaded them.
-    pub(crate) fn authors_at_hand(&self) -> Option<&[AuthorCount]> {
-        self.authors.get_if_loaded().map(Vec::as_slice)
+    /// All authors with their commits, or why they cannot be had; `None` as long as they are on their way.
+    pub(crate) fn authors_at_hand(&self) -> Option<Result<&[AuthorCount]>> {
+        match self.authors.get_if_loaded() {
+            None if self.authors.state() == LazyState::Failed => {
+                self.authors.last_error().map(|e| Err(e.into()))
+            }
+            authors => authors.map(|authors| Ok(authors.as_slice())),
+        }
     }
 
     /// Has the authors loaded in the background.
@@ -151,10 +162,10 @@ impl DataService {
         Ok(self.exports.get_or_load_typed(&self.key("csv", author), load)?)
     }
 
-    /// Whether a content is known to be what [`export`](Self::export) returns, by its [`digest`].
-    pub(crate) fn is_export(&self, content: u128, author: &str) -> bool {
+    /// Whether a file is known to hold what [`export`](Self::export) returns.
+    pub(crate) fn is_export(&self, target: &Target, author: &str) -> bool {
         let known = self.exports.get(&self.key("digest", author));
-        known.is_some_and(|known| known[..] == content.to_le_bytes())
+        known.is_some_and(|known| target.digest().is_some_and(|there| known[..] == there.to_le_bytes()))
     }
 
     /// How long the index took, if it was needed.
@@ -170,12 +181,12 @@ impl DataService {
 
     /// `part` has no slash in it, so that no author's name makes one key look like another.
     fn key(&self, part: impl Display, author: &str) -> String {
-        format!("{}/{part}/{}", self.history(), author.to_lowercase())
+        format!("{}/{part}/{}", self.history(), folded(author))
     }
 
     /// What every key begins with.
     fn history(&self) -> String {
-        format!("{}/{DERIVATION}", self.repository.history())
+        history(&self.repository)
     }
 
     fn ask_index<T>(&self, question: impl Fn(&Index) -> Result<T>) -> Result<T> {

@@ -27,7 +27,8 @@ pub(crate) fn git(folder: Option<&Path>, name: &str) -> Command {
     // The history as it was committed; messages in the language that `refusal` knows.
     command.env("GIT_NO_REPLACE_OBJECTS", "1").env("GIT_GRAFT_FILE", "/dev/null");
     command.env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C").stdin(Stdio::null());
-    command.arg(name);
+    // Git has a good deal to say about the file of grafts, before it says why it fails.
+    command.args(["-c", "advice.graftFileDeprecated=false", name]);
     command
 }
 

@@ -128,6 +128,12 @@ impl<R: BufRead> Iterator for Commits<R> {
     }
 }
 
+/// A text in which upper and lower case are one. Character by character, so that what is part of a text is part of it
+/// in this form too; a sigma at the end of a word would be another letter.
+pub(crate) fn folded(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c }).collect()
+}
+
 fn lines(column: Option<&[u8]>, line: &[u8]) -> Result<u64> {
     match column {
         Some(b"-") => Ok(0),
@@ -202,6 +208,15 @@ mod tests {
             assert!(matches!(read(text), Err(Error::GitOutput(_))), "{text}");
         }
         assert_eq!(read("").unwrap(), []);
+    }
+
+    #[test]
+    fn part_of_a_name_is_part_of_it_in_any_case() {
+        for (name, part) in [("Jürgen ÄRMEL", "ärm"), ("ΟΔΥΣΣΕΥΣ", "οδυσ"), ("Οδυσσεύς", "ΎΣ"), ("Ada", "")]
+        {
+            assert!(folded(name).contains(&folded(part)), "{part}");
+        }
+        assert!(!folded("Ada").contains(&folded("ärm")));
     }
 
     #[test]

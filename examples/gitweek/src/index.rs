@@ -8,7 +8,7 @@ mod paths;
 mod questions;
 mod schema;
 
-use std::{path::PathBuf, sync::Arc, thread::sleep, time::Duration};
+use std::{error::Error as StdError, path::PathBuf, sync::Arc, thread::sleep, time::Duration};
 
 use rusqlite::{
     Connection, OptionalExtension, ToSql,
@@ -24,7 +24,7 @@ use warmstart::{
 use self::paths::Paths;
 use crate::{
     error::{Error, Result},
-    history::{Change, Commit, Commits},
+    history::{Change, Commit, Commits, folded},
     progress::Progress,
     repository::Repository,
     terminal::note,
@@ -59,9 +59,11 @@ impl Source {
     ) -> Self {
         let seen = progress.clone();
         // One transaction: most files are new, and get all versions at once.
-        let migrator = Migrator::new(schema::migrations())
-            .grouped()
-            .on_progress(move |step| seen.tell(step.rows(), step.total().unwrap_or(0)));
+        let migrator = Migrator::new(schema::migrations()).grouped().on_progress(move |step| {
+            if let Some(rows) = step.total() {
+                seen.tell(step.rows(), rows);
+            }
+        });
         Self { repository, path, migrator: options.apply(migrator), progress }
     }
 }
@@ -92,7 +94,8 @@ impl Index {
     /// out to be damaged only now, it is made anew and asked again.
     pub(crate) fn ask<T>(&mut self, question: impl Fn(&Self) -> Result<T>) -> Result<T> {
         match self.ask_once(&question) {
-            Err(Error::Index(damage)) if self.source.path.is_some() => {
+            // Not in memory, where it may stand in for a file that is to be left alone.
+            Err(Error::Index(damage)) if self.db.path().is_some_and(|path| !path.is_empty()) => {
                 // The old connection would stand in the way.
                 self.db = Connection::open_in_memory()?;
                 *self = Self::anew(&self.source, &damage)?;
@@ -103,26 +106,26 @@ impl Index {
     }
 
     fn ask_once<T>(&self, question: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        self.end()?; // in case a question has panicked
         let answer = self.begin().and_then(|()| question(self));
-        if !self.db.is_autocommit() {
-            // What was asked has changed nothing; and what failed in the middle leaves nothing.
-            self.db.execute_batch("ROLLBACK")?;
-        }
+        self.end()?;
         answer
     }
 
     /// Empties the file, whatever is in it, and builds the index again.
-    fn anew(source: &Arc<Source>, damage: &dyn std::error::Error) -> Result<Self> {
+    fn anew(source: &Arc<Source>, damage: &(dyn StdError + 'static)) -> Result<Self> {
         let Some(path) = &source.path else { return Self::in_memory(source) };
         let shown = path.display();
         let empty = Connection::open(path).and_then(emptied).map_err(Error::from);
         match empty.and_then(|db| Self::at(db, source)) {
             Ok(index) => {
-                note(format_args!("the index {shown} was damaged and has been made anew: {damage}"));
+                let why = reason(damage);
+                note(format_args!("the index could not be used ({why}) and has been made anew: {shown}"));
                 Ok(index)
             }
             Err(error @ (Error::Index(_) | Error::Migration(_))) => {
-                note(format_args!("there can be no index at {shown}, so all history is read: {error}"));
+                let why = reason(&error);
+                note(format_args!("there can be no index ({why}), so all history is read: {shown}"));
                 Self::in_memory(source)
             }
             other => other,
@@ -157,6 +160,14 @@ impl Index {
             }
             self.db.execute_batch("COMMIT")?;
         }
+    }
+
+    /// What was asked has changed nothing; and what failed in the middle leaves nothing.
+    fn end(&self) -> Result<()> {
+        if !self.db.is_autocommit() {
+            self.db.execute_batch("ROLLBACK")?;
+        }
+        Ok(())
     }
 
     fn is_there(&self) -> Result<bool> {
@@ -229,7 +240,7 @@ impl Index {
         let mut log = repository.log(known)?;
         let read = Commits::new(&mut log.stream).try_for_each(|commit| {
             let (Commit { oid, time, author, subject, files, insertions, deletions }, changes) = commit?;
-            let (week, lower) = (Week::at(time), schema::lower(&author));
+            let (week, lower) = (Week::at(time), folded(&String::from_utf8_lossy(&author)));
             let id = insert
                 .insert(params![oid, week, time, author, lower, subject, files, insertions, deletions])?;
             for Change { path, insertions, deletions } in changes {
@@ -266,14 +277,22 @@ fn migrate(db: &mut Connection, migrator: &Migrator) -> Result<()> {
         return Ok(());
     }
     let outcome = migrator.run(db);
-    if matches!(&outcome, Err(error) if matches!(error.kind(), Migration::Timeout { .. })) {
-        // Another gitweek may have migrated it and be reading a large history since.
+    if outcome.is_err() {
+        // Another gitweek may have migrated it, and be reading a large history since.
         db.busy_handler(Some(wait_for_other))?;
-        if migrator.is_current(db)? {
+        if migrator.is_current(db).unwrap_or(false) {
             return Ok(());
         }
     }
     outcome.map(drop).map_err(Error::from)
+}
+
+/// What it all began with, in SQLite's words.
+fn reason(error: &(dyn StdError + 'static)) -> String {
+    match error.source() {
+        Some(source) if !error.is::<rusqlite::Error>() => reason(source),
+        _ => error.to_string(),
+    }
 }
 
 /// Makes a database empty under SQLite's own locks, so that no other process is in the middle of reading it.

@@ -1,7 +1,8 @@
 //! The program on a terminal.
 //!
 //! One thread draws and takes keys, and waits for nothing else: all that may take time happens on the threads of the
-//! loader, of the lazies, or of the [`asker`], and comes back as a message.
+//! loader, of the lazies, or of the [`asker`], and comes back as a message. (A configuration may have all of it loaded
+//! at once, on this thread; then there is nothing to see before that is done.)
 
 mod asker;
 mod browser;
@@ -17,31 +18,39 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ratatui::{Frame, crossterm::event};
+use ratatui::{
+    Frame,
+    crossterm::event::{self, KeyCode},
+};
 use warmstart::{
     Config,
     loader::{Event, EventKind, Pumped, Running, monitor},
 };
 
-use self::{asker::Answer, browser::Browser, screen::Screen, splash::Splash};
+use self::{
+    asker::Answer,
+    browser::{Browser, Exported},
+    screen::{Screen, is_interrupt},
+    splash::Splash,
+};
 use crate::{
     args::Args,
     error::{Error, Result},
     start::{self, Parts, READY},
-    terminal::{self, note},
+    terminal,
     timings::{Watch, watched},
 };
 
 /// What the thread of the screen is told.
 enum Message {
     Input(event::Event),
-    /// There is no terminal any more.
+    /// There is no terminal any more, or no time.
     Gone,
-    Part(Event),
+    Component(Event),
     /// This thread has something to do for the loader.
     Wake,
     Answer(Answer),
-    Exported(PathBuf, Result<()>),
+    Exported(PathBuf, Exported),
     Note(String),
 }
 
@@ -64,13 +73,13 @@ pub(crate) fn run(
     args: &'static Args,
     config: Option<&'static Config>,
     watch: Watch,
-) -> Result<Option<monitor::Report>> {
+) -> Result<monitor::Report> {
     let (sender, messages) = mpsc::channel();
     let (noted, told, woken) = (sender.clone(), sender.clone(), sender.clone());
     terminal::listen(move |note| _ = noted.send(Message::Note(note)));
     let (loader, parts) = start::parts(args, config);
     let plan = loader
-        .on_event(move |event| _ = told.send(Message::Part(event.clone())))
+        .on_event(move |event| _ = told.send(Message::Component(event.clone())))
         .waker(move || _ = woken.send(Message::Wake))
         .build()?;
     let stage = Stage::Loading(Splash::new(&plan.order()));
@@ -90,7 +99,7 @@ pub(crate) fn run(
     };
     let outcome = program.show();
     program.leave();
-    outcome.map(|()| program.started)
+    outcome.map(|()| program.started.unwrap_or_else(|| program.watch.report()))
 }
 
 struct Program {
@@ -125,12 +134,17 @@ impl Program {
     fn show(&mut self) -> Result<()> {
         loop {
             let pumped = self.running.pump(TURN);
+            // Asked before the picture is drawn: whatever ends meanwhile is in the next one.
+            let patience = self.patience(pumped);
             self.paint()?;
             if self.painted == Painted::Week && pumped == Pumped::Finished && self.has_preloaded() {
                 self.started.get_or_insert_with(|| self.watch.report());
             }
             // All that has come meanwhile, before the next picture.
-            let mut next = self.wait(pumped);
+            let mut next = match patience {
+                Some(patience) => self.messages.recv_timeout(patience).ok(),
+                None => self.messages.recv().ok(),
+            };
             while let Some(message) = next {
                 if self.take(message)? == Flow::Quit {
                     return Ok(());
@@ -165,15 +179,14 @@ impl Program {
         Ok(())
     }
 
-    /// The next message, if it comes before the picture changes by itself.
-    fn wait(&self, pumped: Pumped) -> Option<Message> {
-        let wait = match &self.stage {
-            _ if pumped == Pumped::More => Duration::ZERO,
-            Stage::Loading(_) if self.screen.is_none() => PATIENCE.saturating_sub(self.began.elapsed()),
-            Stage::Open(browser) if !browser.is_moving() => return self.messages.recv().ok(),
-            _ => TICK,
-        };
-        self.messages.recv_timeout(wait).ok()
+    /// How long the picture may stay as it is, unless a message comes.
+    fn patience(&self, pumped: Pumped) -> Option<Duration> {
+        match &self.stage {
+            _ if pumped == Pumped::More => Some(Duration::ZERO),
+            Stage::Loading(_) if self.screen.is_none() => Some(PATIENCE.saturating_sub(self.began.elapsed())),
+            Stage::Open(browser) if !browser.is_moving() => None,
+            _ => Some(TICK),
+        }
     }
 
     fn has_preloaded(&self) -> bool {
@@ -186,16 +199,14 @@ impl Program {
             (Message::Input(event::Event::Key(key)), stage) if key.is_press() => {
                 return Ok(match stage {
                     Stage::Open(browser) => browser.key(key),
-                    Stage::Loading(_) => screen::is_quit(key),
+                    Stage::Loading(_) if key.code == KeyCode::Char('q') || is_interrupt(key) => Flow::Quit,
+                    Stage::Loading(_) => Flow::On,
                 });
             }
-            (Message::Part(event), _) if *event.component == *READY => return self.reach(&event.kind),
-            (Message::Part(event), Stage::Loading(splash)) => splash.hear(&event),
+            (Message::Component(event), _) if *event.component == *READY => return self.reach(&event.kind),
+            (Message::Component(event), Stage::Loading(splash)) => splash.hear(&event),
             (Message::Answer(answer), Stage::Open(browser)) => browser.hear(answer),
-            (Message::Exported(path, outcome), Stage::Open(browser)) => browser.say(match outcome {
-                Ok(()) => format!("{} is written", path.display()),
-                Err(error) => error.to_string(),
-            }),
+            (Message::Exported(path, exported), Stage::Open(browser)) => browser.hear_export(path, exported),
             (Message::Note(text), stage) => {
                 if let Stage::Open(browser) = stage {
                     browser.say(text.clone());
@@ -215,9 +226,12 @@ impl Program {
                 return Err(Error::Start(failure.clone()));
             }
             EventKind::Finished => {
-                if let Some(browser) = Browser::open(&self.running, self.parts, &self.sender, &self.watch)? {
-                    self.stage = Stage::Open(Box::new(browser));
+                let opened = self.parts.opened(&self.running)?;
+                let mut browser = Browser::open(opened, self.sender.clone(), self.watch.clone())?;
+                if let Some(note) = self.notes.last() {
+                    browser.say(note.clone());
                 }
+                self.stage = Stage::Open(Box::new(browser));
             }
             _ => {}
         }
@@ -226,7 +240,7 @@ impl Program {
 
     fn draw(&self, frame: &mut Frame<'_>) {
         match &self.stage {
-            Stage::Loading(splash) => splash.draw(frame),
+            Stage::Loading(splash) => splash.draw(frame, self.notes.last().map(String::as_str)),
             Stage::Open(browser) => {
                 let loading = (!self.running.is_finished()).then(|| self.running.progress());
                 browser.draw(frame, loading, self.started.as_ref());
@@ -234,21 +248,24 @@ impl Program {
         }
     }
 
-    /// Gives the terminal back, keeps what was learned, and says what there was no room for on the screen.
+    /// Gives the terminal back and keeps what was learned. Notes are said once more, where they stay.
     fn leave(&mut self) {
         self.screen = None;
         self.running.cancel();
+        if let Stage::Open(browser) = &mut self.stage {
+            browser.finish_exports();
+        }
         if let Some(store) = self.running.get(self.parts.store) {
-            let data = self.running.get(self.parts.history).map(|history| history.data);
+            let data = self.parts.data(&self.running);
             store.close(data.is_some_and(|data| data.index_time().is_some()));
         }
         let late = self.messages.try_iter().filter_map(|message| match message {
             Message::Note(text) => Some(text),
+            Message::Exported(_, Exported::Failed(error)) => Some(error.to_string()),
             _ => None,
         });
         for text in self.notes.drain(..).chain(late) {
             terminal::say(format_args!("note: {text}"));
         }
-        self.started.get_or_insert_with(|| self.watch.report());
     }
 }

@@ -80,11 +80,12 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &'static Args, started: Instant) -> Result<()> {
-    let watch = (args.timings.is_some() || args.is_interactive()).then(Watch::start);
+    let on_screen = args.is_interactive();
+    let watch = (on_screen || args.timings.is_some()).then(Watch::start);
     let config = args.config.as_ref().map(Config::from_file).transpose()?;
     let config: Option<&'static Config> = config.map(|config| &*Box::leak(Box::new(config)));
     let startup = match watch {
-        Some(watch) if args.is_interactive() => interactive::run(args, config, watch)?,
+        Some(watch) if on_screen => Some(interactive::run(args, config, watch)?),
         watch => {
             report::run(args, config, started)?;
             mark("ready");

@@ -8,13 +8,12 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use parking_lot::Mutex;
 
 use crate::error::Result;
 
-/// Who is told how far a reading is: a bar on standard error if that is a terminal, until there is a listener.
+/// Who is told how far a reading is: a listener, or else a bar on standard error if that is a terminal.
 #[derive(Default)]
-pub(crate) struct Progress(Mutex<Option<Listener>>);
+pub(crate) struct Progress(Option<Listener>);
 
 /// Is told how much is done, from 0 to 1.
 type Listener = Box<dyn Fn(f32) + Send + Sync>;
@@ -23,15 +22,14 @@ type Listener = Box<dyn Fn(f32) + Send + Sync>;
 const LARGE: u64 = 1_000;
 
 impl Progress {
-    /// Tells `listener` from now on.
-    pub(crate) fn listen(&self, listener: impl Fn(f32) + Send + Sync + 'static) {
-        *self.0.lock() = Some(Box::new(listener));
+    pub(crate) fn telling(listener: impl Fn(f32) + Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(listener)))
     }
 
     /// Says to a listener that so much is done.
     #[expect(clippy::cast_precision_loss, reason = "a share for people")]
     pub(crate) fn tell(&self, done: u64, of: u64) {
-        if let Some(listener) = &*self.0.lock() {
+        if let Some(listener) = &self.0 {
             listener(done as f32 / of.max(1) as f32);
         }
     }
@@ -39,9 +37,8 @@ impl Progress {
     /// Begins a reading of as many commits as `count` says. Counting takes time, so that it is only asked if somebody
     /// sees it.
     pub(crate) fn start(&self, count: impl FnOnce() -> Result<u64>) -> Result<Reading<'_>> {
-        let is_told = self.0.lock().is_some();
-        let commits = if is_told || stderr().is_terminal() { count()? } else { 0 };
-        let bar = if is_told || commits < LARGE { ProgressBar::hidden() } else { bar(commits) };
+        let commits = if self.0.is_some() || stderr().is_terminal() { count()? } else { 0 };
+        let bar = if self.0.is_some() || commits < LARGE { ProgressBar::hidden() } else { bar(commits) };
         Ok(Reading { progress: self, bar, done: Cell::new(0), commits })
     }
 }

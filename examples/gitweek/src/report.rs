@@ -5,20 +5,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use warmstart::{
-    Bytes, Config,
-    loader::{LoadReport, Outcome},
-};
+use warmstart::{Bytes, Config, loader::LoadReport};
 
 use crate::{
     activity::WeekList,
     analysis::Analysis,
     args::{Args, Format},
-    error::{Error, Result},
+    error::Result,
     json,
     repository::Repository,
     session::WeekView,
-    start, svg, table,
+    start::{self, Opened},
+    svg, table,
     target::Target,
     timings::watched,
 };
@@ -41,11 +39,11 @@ pub(crate) struct Report<'a> {
 pub(crate) struct Timings {
     /// Everything so far.
     pub(crate) total: Duration,
-    /// Until git had said what HEAD is.
+    /// Asking git what HEAD is.
     pub(crate) git: Duration,
     /// Opening the cache.
     pub(crate) cache: Duration,
-    /// From there to here: finding or computing what the report says.
+    /// The rest: for the most part finding or computing what the report says.
     pub(crate) data: Duration,
     /// The part of that for bringing the index up to date and asking it. `None` if the cache had all the answers.
     pub(crate) index: Option<Duration>,
@@ -55,26 +53,16 @@ pub(crate) struct Timings {
 pub(crate) fn run(args: &'static Args, config: Option<&'static Config>, started: Instant) -> Result<()> {
     let (loader, parts) = start::parts(args, config);
     let running = loader.sequential().build()?.start();
-    let loaded = running.report();
-    if let Some(failure) = loaded.components.iter().find_map(|part| match &part.outcome {
-        Outcome::Failed(failure) => Some(failure.clone()),
-        _ => None,
-    }) {
-        return Err(Error::Start(failure));
+    for part in ["analysis", "chart", "export"] {
+        running.run_until(part)?;
     }
-    let part = || -> Option<_> {
-        let (repository, store) = (running.get(parts.repository)?, running.get(parts.store)?);
-        let (session, history) = (running.get(parts.session)?, running.get(parts.history)?);
-        Some((repository, store, session, history, running.get(parts.week)?))
-    };
-    // Without a failure, all are there.
-    let Some((repository, store, session, history, week)) = part() else { return Ok(()) };
+    let Opened { store, session, data, weeks, week, .. } = parts.opened(&running)?;
     let preferences = session.preferences();
     let report = Report {
-        repository: &repository,
+        repository: data.repository(),
         author: &preferences.author,
         week: &week,
-        weeks: &history.weeks,
+        weeks: &weeks,
         analysis: running.get(parts.analysis).and_then(|analysis| (*analysis).clone()),
     };
 
@@ -97,13 +85,13 @@ pub(crate) fn run(args: &'static Args, config: Option<&'static Config>, started:
             }
             Format::Table => table::render(&report)?,
             Format::Json => {
-                let timings = Timings::of(&loaded, started.elapsed(), history.data.index_time());
+                let timings = Timings::of(&running.report(), started.elapsed(), data.index_time());
                 json::render(&report, timings, &store.cache.stats())
             }
         };
         outputs.push((&Target::Stdout, text.into()));
     }
-    watched!("close").in_scope(|| store.close(history.data.index_time().is_some()));
+    watched!("close").in_scope(|| store.close(data.index_time().is_some()));
     // Files first: whoever reads to the end then finds them.
     outputs.sort_by_key(|(target, _)| **target == Target::Stdout);
     outputs.iter().try_for_each(|(target, content)| target.write(content))

@@ -1,13 +1,15 @@
 //! How the program starts: its parts, and what each of them waits for.
 //!
 //! ```text
-//! repository ──> cache ──┬──> settings ─────────────┐
-//!     └──────────────────┴──> index ──┬──> week view ──> "week view ready" ──> analysis, chart, export
-//!                                     └──> lazies ──────────┘
+//! repository ──> cache ──┬──> settings ──┬──> week view ──┬──> "week view ready"
+//!     └──────────────────┴──> index ─────┘        │       │
+//!                               └──> lazies ──────│───────┘
+//!                                                 └──> analysis, chart, export
 //! ```
 //!
-//! A report loads them in this order, on the thread that it is on: they hardly wait for anything but each other. On
-//! the screen, the week is shown as soon as its view is ready, and the rest follows in the background.
+//! A report loads them in order, on the thread that it is on: they hardly wait for anything but each other. On the
+//! screen, the week is shown as soon as its view is ready, and the rest follows in the background; unless the
+//! configuration has all of it loaded at once.
 
 use std::sync::Arc;
 
@@ -15,7 +17,7 @@ use warmstart::{
     Bytes, Config,
     config::StartupConfig,
     lazy::LazyRegistry,
-    loader::{Component, Loader},
+    loader::{Component, LoadFailure, Loader, Running},
 };
 
 use crate::{
@@ -39,22 +41,57 @@ pub(crate) const READY: &str = "week view ready";
 /// The results of the parts, once they are there.
 #[derive(Clone, Copy)]
 pub(crate) struct Parts {
-    pub(crate) repository: Component<Repository>,
     pub(crate) store: Component<Store>,
-    pub(crate) session: Component<Session>,
-    pub(crate) history: Component<History>,
-    pub(crate) lazies: Component<LazyRegistry>,
-    pub(crate) week: Component<Arc<WeekView>>,
-    /// The last three are `None` in a report that does not need them.
+    session: Component<Session>,
+    history: Component<History>,
+    lazies: Component<LazyRegistry>,
+    week: Component<Arc<WeekView>>,
+    /// The last three are `None` where nobody needs them.
     pub(crate) analysis: Component<Option<Arc<Analysis>>>,
     pub(crate) chart: Component<Option<Arc<Series>>>,
     pub(crate) export: Component<Option<Arc<Bytes>>>,
 }
 
-/// The way to what is known of the history, and its weeks, which stay.
-pub(crate) struct History {
+/// All that the week needs.
+#[derive(Clone)]
+pub(crate) struct Opened {
+    pub(crate) store: Arc<Store>,
+    pub(crate) session: Arc<Session>,
     pub(crate) data: &'static DataService,
+    /// Those of this history, which stay.
     pub(crate) weeks: Arc<WeekList>,
+    pub(crate) lazies: Arc<LazyRegistry>,
+    pub(crate) week: Arc<WeekView>,
+}
+
+/// The way to what is known of the history, and its weeks.
+struct History {
+    data: &'static DataService,
+    weeks: Arc<WeekList>,
+}
+
+impl Parts {
+    /// What is there from [`READY`] on.
+    pub(crate) fn opened(self, running: &Running) -> Result<Opened> {
+        running.run_until(READY)?;
+        let opened = || {
+            let history = running.get(self.history)?;
+            Some(Opened {
+                store: running.get(self.store)?,
+                session: running.get(self.session)?,
+                data: history.data,
+                weeks: history.weeks.clone(),
+                lazies: running.get(self.lazies)?,
+                week: (*running.get(self.week)?).clone(),
+            })
+        };
+        opened().ok_or_else(|| Arc::new(LoadFailure::Cancelled).into())
+    }
+
+    /// The way to data, once it is there.
+    pub(crate) fn data(self, running: &Running) -> Option<&'static DataService> {
+        Some(running.get(self.history)?.data)
+    }
 }
 
 /// The parts that `args` ask for, as the configuration wants them to be loaded.
@@ -62,6 +99,7 @@ pub(crate) fn parts(args: &'static Args, config: Option<&'static Config>) -> (Lo
     let startup = config.map_or_else(StartupConfig::default, |config| config.startup.clone());
     let StartupConfig { lazy_imports, async_loading, migration_optimization } = startup;
     let on_screen = args.is_interactive();
+    let has_splash = on_screen && async_loading.enabled;
     let mut loader = Loader::new();
     let repository = loader.add("repository", (), |_, ()| Ok(Repository::discover(args.repo.as_deref())?));
     let store =
@@ -70,12 +108,11 @@ pub(crate) fn parts(args: &'static Args, config: Option<&'static Config>) -> (Lo
         Ok(Session::new(args, &store.cache, &repository)?)
     });
     let history = loader.add("index", (repository, store), move |context, (repository, store)| {
-        let progress = Arc::new(Progress::default());
-        if on_screen {
-            let reporter = context.reporter();
-            progress.listen(move |part| reporter.progress(part));
-        }
-        let source = Source::new(repository.clone(), store.index.clone(), &migration_optimization, progress);
+        let reporter = context.reporter();
+        let listen = move |part| reporter.progress(part);
+        let progress = if has_splash { Progress::telling(listen) } else { Progress::default() };
+        let source =
+            Source::new(repository.clone(), store.index.clone(), &migration_optimization, progress.into());
         // For the registry of lazies, which is for things that stay.
         let data: &'static _ = Box::leak(Box::new(DataService::new(repository, &store.cache, source)?));
         // The cache knows the weeks if it knows anything of this history. If not, all is read now.
@@ -109,15 +146,19 @@ pub(crate) fn parts(args: &'static Args, config: Option<&'static Config>) -> (Lo
         (session, history, week),
         move |_, (session, history, _)| {
             let author = &session.preferences().author;
+            if on_screen {
+                // Into the cache, where it is at hand.
+                history.data.export(author)?;
+                return Ok(None);
+            }
             // To see that it is there already is much quicker than to write megabytes again.
-            let there = args.export.as_ref().and_then(Target::digest);
-            let is_there = there.is_some_and(|there| history.data.is_export(there, author));
-            let is_asked = on_screen || args.export.is_some();
-            Ok((is_asked && !is_there).then(|| history.data.export(author)).transpose()?)
+            let is_new = |target: &&Target| !history.data.is_export(target, author);
+            let asked = args.export.as_ref().filter(is_new);
+            Ok(asked.map(|_| history.data.export(author)).transpose()?)
         },
     );
     let loader = async_loading.apply(loader);
-    (loader, Parts { repository, store, session, history, lazies, week, analysis, chart, export })
+    (loader, Parts { store, session, history, lazies, week, analysis, chart, export })
 }
 
 /// The week that was asked for, or else the one of the newest commit.

@@ -48,6 +48,11 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if acts(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// The same for a text of several lines.
+pub(crate) fn one_line(text: &str) -> String {
+    printable(&text.lines().map(str::trim).collect::<Vec<_>>().join(" "))
+}
+
 /// The text in exactly so many columns, cut or filled up.
 pub(crate) fn cell(text: &str, columns: usize) -> String {
     pad_str(&printable(text), columns, Alignment::Left, Some("…")).into_owned()

@@ -159,10 +159,10 @@ impl Phase {
     /// As short as pictures have it: of a path its last part, with the name of the span.
     pub(super) fn caption(&self) -> String {
         let label = self.label();
-        match self.field("path").and(label.rsplit(['/', '\\']).next()) {
-            Some(last) if self.field("name").is_none() => format!("{} {last}", self.name),
-            _ => label,
+        if self.field("name").is_some() || self.field("path").is_none_or(str::is_empty) {
+            return label;
         }
+        format!("{} {}", self.name, label.rsplit(['/', '\\']).next().unwrap_or_default())
     }
 
     /// What sort of phase it is, by the name of the span.

@@ -13,7 +13,7 @@ impl Run<'_> {
         let _lock = self.lock(path.as_deref())?;
         self.report.waited = start.elapsed();
         let shown = path.as_deref().unwrap_or(Path::new("")).display().to_string();
-        let from = history::last(&history::read(self.db)?);
+        let from = history::last(&self.applied()?);
         let _span = tracing::info_span!(target: "startup", "migrate.run", path = shown, from, to).entered();
         self.without_foreign_keys(|run| run.transaction("rolling back", |run| run.undo(steps, to)))?;
         self.settle();
@@ -21,7 +21,7 @@ impl Run<'_> {
     }
 
     fn undo(&mut self, steps: &[Step], to: i32) -> Result<()> {
-        let applied = history::read(self.db)?;
+        let applied = self.applied()?;
         history::pending(steps, &applied)?;
         let from = history::last(&applied);
         (self.report.from, self.report.to) = (from, from);

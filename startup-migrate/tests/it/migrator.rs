@@ -269,12 +269,17 @@ fn step_that_panics_leaves_the_connection_as_it_was() {
 fn database_that_stays_locked_is_a_timeout_and_the_busy_timeout_is_as_before() {
     let (_dir, path) = file();
     let other = Connection::open(&path).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let mut db = Connection::open(&path).unwrap();
-    db.busy_timeout(Duration::from_millis(77)).unwrap();
-    let error = Migrator::new(listed()).timeout(Duration::from_millis(10)).run(&mut db).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Timeout { .. }), "{error}");
-    assert_eq!(db.query_row("PRAGMA busy_timeout", [], |row| row.get::<_, i32>(0)).unwrap(), 77);
+    // Against writers, and against readers too.
+    for lock in ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"] {
+        other.execute_batch(lock).unwrap();
+        let mut db = Connection::open(&path).unwrap();
+        db.busy_timeout(Duration::from_millis(77)).unwrap();
+        let error = Migrator::new(listed()).timeout(Duration::from_millis(10)).run(&mut db).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Timeout { .. }), "{lock}: {error}");
+        assert_eq!(error.path(), path.to_str());
+        assert_eq!(db.query_row("PRAGMA busy_timeout", [], |row| row.get::<_, i32>(0)).unwrap(), 77);
+        other.execute_batch("COMMIT").unwrap();
+    }
 }
 
 #[test]

@@ -5,7 +5,13 @@
 use rusqlite::Row;
 
 use super::Index;
-use crate::{activity::AuthorCount, analysis::FileCount, error::Result, history::Commit, week::Week};
+use crate::{
+    activity::AuthorCount,
+    analysis::FileCount,
+    error::Result,
+    history::{Commit, folded},
+    week::Week,
+};
 
 impl Index {
     /// How many commits by `author` each week has, earliest week first. Weeks without any are left out.
@@ -13,7 +19,7 @@ impl Index {
         let mut query = self.db.prepare(
             "SELECT week, count(*) FROM commits WHERE instr(author_lower, ?1) GROUP BY week ORDER BY week",
         )?;
-        let rows = query.query_map([author.to_lowercase()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = query.query_map([folded(author)], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -34,7 +40,7 @@ impl Index {
             "SELECT oid, time, author, subject, files, insertions, deletions FROM commits
              WHERE week = ?1 AND instr(author_lower, ?2) ORDER BY time DESC, id DESC",
         )?;
-        let rows = query.query_map((week, author.to_lowercase()), commit)?;
+        let rows = query.query_map((week, folded(author)), commit)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -45,7 +51,7 @@ impl Index {
             "SELECT oid, time, author, subject, files, insertions, deletions FROM commits
              WHERE instr(author_lower, ?1) ORDER BY week, time, id",
         )?;
-        let mut rows = query.query([author.to_lowercase()])?;
+        let mut rows = query.query([folded(author)])?;
         while let Some(row) = rows.next()? {
             visit(commit(row)?);
         }
@@ -64,7 +70,7 @@ impl Index {
              ) JOIN paths ON paths.id = path_id
              ORDER BY commits DESC, insertions + deletions DESC, path LIMIT ?2",
         )?;
-        let rows = query.query_map((author.to_lowercase(), limit), |row| {
+        let rows = query.query_map((folded(author), limit), |row| {
             Ok(FileCount {
                 path: String::from_utf8_lossy(row.get_ref(0)?.as_blob()?).into_owned(),
                 commits: row.get(1)?,

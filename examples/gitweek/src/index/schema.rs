@@ -3,7 +3,9 @@
 use rusqlite::Connection;
 use warmstart::migrate::{BoxError, Migrations};
 
-/// The versions so far. What a version did stays as it is: there are files that it was applied to.
+use crate::history::folded;
+
+/// The versions so far. What a version does stays as it is, for the sake of the files that it was applied to.
 ///
 /// `changes` has no index of its own: it is read as a whole, and each index would slow down the first reading.
 pub(super) fn migrations() -> Migrations {
@@ -56,18 +58,13 @@ pub(super) fn migrations() -> Migrations {
         .sql(5, "author_of_all_commits", "DROP INDEX commits_without_author_lower")
 }
 
-/// A name as it is searched for: SQLite's own `lower` and `LIKE` know ASCII only.
-pub(super) fn lower(author: &[u8]) -> String {
-    String::from_utf8_lossy(author).to_lowercase()
-}
-
 fn lower_authors(db: &Connection, rows: u64) -> Result<usize, BoxError> {
     let mut next = db.prepare("SELECT id, author FROM commits WHERE author_lower IS NULL LIMIT ?")?;
     let mut update = db.prepare("UPDATE commits SET author_lower = ? WHERE id = ?")?;
     let found = next.query_map([rows], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let found: Vec<(i64, Vec<u8>)> = found.collect::<Result<_, _>>()?;
     for (id, author) in &found {
-        update.execute((lower(author), id))?;
+        update.execute((folded(&String::from_utf8_lossy(author)), id))?;
     }
     Ok(found.len())
 }

@@ -8,22 +8,33 @@ use std::{
     thread,
 };
 
+use warmstart::Stats;
+
 use super::Message;
 use crate::{
     analysis::Analysis,
-    data_service::DataService,
     error::{Error, Result},
     series::Series,
-    session::{Pane, Session, WeekView},
+    session::{Pane, View, WeekView},
+    start::Opened,
     week::Week,
 };
 
 /// What a pane needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Question {
-    pub(super) pane: Pane,
-    pub(super) week: Week,
-    pub(super) author: String,
+pub(super) enum Question {
+    Week(Week, String),
+    /// Of an author.
+    Analysis(String),
+    Chart(Week, String),
+    CacheStats,
+}
+
+pub(super) enum Content {
+    Week(Arc<WeekView>),
+    Analysis(Arc<Analysis>),
+    Chart(Arc<Series>),
+    CacheStats(Stats),
 }
 
 /// A question, and what there is to show.
@@ -32,10 +43,27 @@ pub(super) struct Answer {
     pub(super) content: Result<Content>,
 }
 
-pub(super) enum Content {
-    Week(Arc<WeekView>),
-    Analysis(Arc<Analysis>),
-    Chart(Arc<Series>),
+impl Question {
+    /// What is asked by looking at this; nothing that one would have to wait for, if it is `None`.
+    pub(super) fn of(view: &View, author: &str) -> Option<Self> {
+        Some(match view.pane {
+            Pane::Week => Self::Week(view.week, author.to_owned()),
+            Pane::Analysis => Self::Analysis(author.to_owned()),
+            Pane::Chart => Self::Chart(view.week, author.to_owned()),
+            Pane::CacheStats => Self::CacheStats,
+            Pane::Timings => return None,
+        })
+    }
+
+    fn answer(&self, opened: &Opened) -> Result<Content> {
+        let Opened { data, session, store, .. } = opened;
+        Ok(match self {
+            Self::Week(week, author) => Content::Week(session.week(data, *week, author)?),
+            Self::Analysis(author) => Content::Analysis(data.analysis(author)?),
+            Self::Chart(week, author) => Content::Chart(data.series(*week, author)?),
+            Self::CacheStats => Content::CacheStats(store.cache.stats()),
+        })
+    }
 }
 
 /// The way to the thread that answers. It ends with this value.
@@ -44,18 +72,14 @@ pub(super) struct Asker(Sender<Question>);
 impl Asker {
     /// Starts the thread. It sends an answer to the newest question that it finds: whoever turns pages quickly does
     /// not wait for those that they have passed.
-    pub(super) fn start(
-        data: &'static DataService,
-        session: Arc<Session>,
-        answers: Sender<Message>,
-    ) -> Result<Self> {
+    pub(super) fn start(opened: Opened, answers: Sender<Message>) -> Result<Self> {
         let (sender, questions) = mpsc::channel::<Question>();
         thread::Builder::new()
             .name("asker".to_owned())
             .spawn(move || {
                 while let Ok(first) = questions.recv() {
                     let question = questions.try_iter().last().unwrap_or(first);
-                    let content = answer(data, &session, &question);
+                    let content = question.answer(&opened);
                     if answers.send(Message::Answer(Answer { question, content })).is_err() {
                         return;
                     }
@@ -66,16 +90,7 @@ impl Asker {
     }
 
     pub(super) fn ask(&self, question: Question) {
-        // The thread is there as long as this is.
+        // If the thread has panicked, a note has said so.
         let _ = self.0.send(question);
     }
-}
-
-fn answer(data: &DataService, session: &Session, question: &Question) -> Result<Content> {
-    let Question { pane, week, author } = question;
-    Ok(match pane {
-        Pane::Analysis => Content::Analysis(data.analysis(author)?),
-        Pane::Chart => Content::Chart(data.series(*week, author)?),
-        _ => Content::Week(session.week(data, *week, author)?),
-    })
 }

@@ -1,49 +1,40 @@
 //! The open program: what is selected, and what the keys do.
 
 use std::{
-    cell::Cell,
-    ffi::OsString,
+    cell::{Cell, RefCell},
     path::PathBuf,
-    sync::{Arc, mpsc::Sender},
-    thread,
+    sync::mpsc::Sender,
+    thread::{self, JoinHandle},
     time::Instant,
 };
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use warmstart::{
-    lazy::{LazyRegistry, PreloadAll},
-    loader::Running,
+use ratatui::{
+    crossterm::event::{KeyCode, KeyEvent, KeyModifiers},
+    text::Text,
 };
+use warmstart::lazy::PreloadAll;
 
 use super::{
     Flow, Message,
     asker::{Answer, Asker, Content, Question},
     prompt::{Prompt, Purpose, Typed},
+    screen::is_interrupt,
 };
 use crate::{
-    activity::WeekList,
-    data_service::DataService,
     error::{Error, Result},
-    place::Store,
-    repository::Repository,
-    session::{Pane, Preferences, Session, View},
-    start::Parts,
+    session::{Pane, Preferences, View},
+    start::Opened,
     target::Target,
     timings::Watch,
 };
 
 /// The program, once there is a week to show.
 pub(super) struct Browser {
-    pub(super) repository: Arc<Repository>,
-    pub(super) store: Arc<Store>,
-    pub(super) session: Arc<Session>,
-    pub(super) data: &'static DataService,
-    pub(super) lazies: Arc<LazyRegistry>,
-    preload: Option<PreloadAll>,
-    /// Those of this history, which stay.
-    pub(super) weeks: Arc<WeekList>,
+    pub(super) opened: Opened,
     pub(super) watch: Watch,
     pub(super) shown: Option<Answer>,
+    /// What is shown as text, and for how many columns: large weeks take a while.
+    pub(super) text: RefCell<Option<(u16, Text<'static>)>>,
     /// What is on its way, and since when.
     pub(super) asked: Option<(Question, Instant)>,
     pub(super) prompt: Option<Prompt>,
@@ -51,71 +42,75 @@ pub(super) struct Browser {
     pub(super) said: Option<String>,
     /// The last line that can be the first on the screen, and the lines of a page, as they were drawn.
     pub(super) reach: Cell<(usize, usize)>,
+    preload: Option<PreloadAll>,
+    exports: Vec<JoinHandle<()>>,
     asker: Asker,
     messages: Sender<Message>,
-    first: View,
+}
+
+/// How an export has ended.
+pub(super) enum Exported {
+    Written,
+    /// The file holds it already.
+    Same,
+    /// Another file is there.
+    Other,
+    Failed(Error),
 }
 
 impl Browser {
-    /// Opens with the week that was loaded. `None` if it was not.
-    pub(super) fn open(
-        running: &Running,
-        parts: Parts,
-        messages: &Sender<Message>,
-        watch: &Watch,
-    ) -> Result<Option<Self>> {
-        let part = || -> Option<_> {
-            let (repository, store) = (running.get(parts.repository)?, running.get(parts.store)?);
-            let (session, history) = (running.get(parts.session)?, running.get(parts.history)?);
-            let first = (*session.view()?).clone();
-            Some((repository, store, session, history, running.get(parts.lazies)?, first))
-        };
-        let Some((repository, store, session, history, lazies, first)) = part() else { return Ok(None) };
+    /// Opens with the week that was loaded.
+    pub(super) fn open(opened: Opened, messages: Sender<Message>, watch: Watch) -> Result<Self> {
         let mut browser = Self {
-            asker: Asker::start(history.data, session.clone(), messages.clone())?,
-            weeks: history.weeks.clone(),
-            repository,
-            store,
-            session,
-            data: history.data,
-            preload: None,
-            lazies,
-            watch: watch.clone(),
+            asker: Asker::start(opened.clone(), messages.clone())?,
+            opened,
+            watch,
             shown: None,
+            text: RefCell::new(None),
             asked: None,
             prompt: None,
             help: false,
             said: None,
             reach: Cell::new((0, 1)),
-            messages: messages.clone(),
-            first,
+            preload: None,
+            exports: Vec::new(),
+            messages,
         };
         browser.ask();
-        Ok(Some(browser))
+        Ok(browser)
     }
 
     /// Loads whatever was not named as heavy, before somebody asks for it.
     pub(super) fn preload(&mut self) {
-        self.preload = Some(self.lazies.preload_all());
+        self.preload = Some(self.opened.lazies.preload_all());
     }
 
     pub(super) fn has_preloaded(&self) -> bool {
         self.preload.as_ref().is_some_and(PreloadAll::is_finished)
     }
 
+    /// Waits for files that are being written.
+    pub(super) fn finish_exports(&mut self) {
+        for export in self.exports.drain(..) {
+            // Its panic was a note.
+            let _ = export.join();
+        }
+    }
+
     /// What is selected.
     pub(super) fn view(&self) -> View {
-        self.session.view().map_or_else(|| self.first.clone(), |view| (*view).clone())
+        let first = View { week: self.opened.week.week, pane: Pane::Week, scroll: 0 };
+        self.opened.session.view().map_or(first, |view| (*view).clone())
     }
 
     /// Part of the name of the authors that are shown.
     pub(super) fn author(&self) -> String {
-        self.session.preferences().author.clone()
+        self.opened.session.preferences().author.clone()
     }
 
     /// Whether the picture changes by itself.
     pub(super) fn is_moving(&self) -> bool {
-        let awaits_authors = self.is_choosing_author() && self.data.authors_at_hand().is_none();
+        let awaits_authors = self.is_choosing_author() && self.opened.data.authors_at_hand().is_none();
         self.asked.is_some() || awaits_authors || !self.has_preloaded()
     }
 
@@ -131,14 +126,19 @@ impl Browser {
     /// Takes an answer, if it still is what is asked for.
     pub(super) fn hear(&mut self, answer: Answer) {
         if self.asked.as_ref().is_some_and(|(question, _)| *question == answer.question) {
-            self.asked = None;
-            self.shown = Some(answer);
+            self.show(answer);
         }
+    }
+
+    fn show(&mut self, answer: Answer) {
+        self.asked = None;
+        self.shown = Some(answer);
+        self.text.take();
     }
 
     pub(super) fn key(&mut self, key: KeyEvent) -> Flow {
         self.said = None;
-        if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
+        if is_interrupt(key) {
             return Flow::Quit;
         }
         if self.prompt.is_some() {
@@ -148,15 +148,19 @@ impl Browser {
         if std::mem::take(&mut self.help) {
             return Flow::On;
         }
+        // Not what the terminal makes of other keys.
+        if key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) {
+            return Flow::On;
+        }
         match key.code {
             KeyCode::Char('q') => return Flow::Quit,
             KeyCode::Char('?') => self.help = true,
             KeyCode::Char('/') => {
-                self.data.preload_authors();
+                self.opened.data.preload_authors();
                 self.open_prompt(Purpose::Author, self.author());
             }
             KeyCode::Char('e') => {
-                self.open_prompt(Purpose::Export, format!("{}.csv", self.repository.name()));
+                self.open_prompt(Purpose::Export, format!("{}.csv", self.opened.data.repository().name()));
             }
             code => self.turn(code),
         }
@@ -184,13 +188,13 @@ impl Browser {
             KeyCode::Esc | KeyCode::Char('w') => toggle(&mut view, Pane::Week),
             _ => return,
         }
-        self.session.show(view);
+        self.opened.session.show(view);
         self.ask();
     }
 
     /// Goes so many weeks on, among those with commits, as far as there are any.
     fn turn_weeks(&self, view: &mut View, by: isize) {
-        if let Some(week) = self.weeks.beside(view.week, by) {
+        if let Some(week) = self.opened.weeks.beside(view.week, by) {
             view.week = week;
             if view.pane == Pane::Week {
                 view.scroll = 0;
@@ -212,49 +216,75 @@ impl Browser {
         if typed == Typed::Cancelled || text.is_empty() && purpose != Purpose::Author {
             return;
         }
-        let path = PathBuf::from(&text);
         match purpose {
             Purpose::Author => {
-                self.session.prefer(Preferences { author: text, ..(*self.session.preferences()).clone() });
-                self.session.show(View { scroll: 0, ..self.view() });
+                let session = &self.opened.session;
+                session.prefer(Preferences { author: text, ..(*session.preferences()).clone() });
+                session.show(View { scroll: 0, ..self.view() });
                 self.ask();
             }
-            Purpose::Export if path.exists() => self.open_prompt(Purpose::Replace, text),
-            Purpose::Export | Purpose::Replace => self.export(path),
+            Purpose::Export | Purpose::Replace => self.export(text.into(), purpose == Purpose::Replace),
         }
     }
 
     /// Has the commits written, on a thread of their own.
-    fn export(&mut self, path: PathBuf) {
-        let (data, author, messages) = (self.data, self.author(), self.messages.clone());
-        let target = Target::from(OsString::from(&path));
+    fn export(&mut self, path: PathBuf, replaces: bool) {
+        let (data, author, messages) = (self.opened.data, self.author(), self.messages.clone());
         self.say(format!("writing {}", path.display()));
         let writer = thread::Builder::new().name("export".to_owned()).spawn(move || {
-            let outcome = data.export(&author).and_then(|csv| target.write(&csv));
-            // Whoever has left does not wait for it.
-            let _ = messages.send(Message::Exported(path, outcome));
+            let target = Target::File(path.clone());
+            let exported = if data.is_export(&target, &author) {
+                Exported::Same
+            } else if path.exists() && !replaces {
+                Exported::Other
+            } else {
+                let written = data.export(&author).and_then(|csv| target.write(&csv));
+                written.map_or_else(Exported::Failed, |()| Exported::Written)
+            };
+            let _ = messages.send(Message::Exported(path, exported));
         });
-        if let Err(error) = writer {
-            self.say(Error::Terminal(error).to_string());
+        match writer {
+            Ok(writer) => self.exports.push(writer),
+            Err(error) => self.say(Error::Terminal(error).to_string()),
+        }
+    }
+
+    /// Says how an export has ended.
+    pub(super) fn hear_export(&mut self, path: PathBuf, exported: Exported) {
+        let shown = path.file_name().unwrap_or(path.as_os_str()).display();
+        match exported {
+            Exported::Written => self.say(format!("{shown} is written")),
+            Exported::Same => self.say(format!("{shown} holds them already")),
+            Exported::Failed(Error::File { error, .. }) => {
+                self.say(format!("{shown} could not be written: {error}"));
+            }
+            Exported::Failed(error) => self.say(error.to_string()),
+            // Not in the middle of another line.
+            Exported::Other if self.prompt.is_some() => self.say(format!("{shown} is there already")),
+            Exported::Other => self.open_prompt(Purpose::Replace, path.display().to_string()),
         }
     }
 
     /// Asks for what is selected, unless it is there.
     fn ask(&mut self) {
-        let View { pane, week, .. } = self.view();
-        let question = Question { pane, week, author: self.author() };
-        let is_shown = self.shown.as_ref().is_some_and(|shown| shown.question == question);
-        if is_shown || matches!(pane, Pane::CacheStats | Pane::Timings) {
+        self.asked = self.asked.take().filter(|(asked, _)| self.question().as_ref() == Some(asked));
+        let Some(question) = self.question() else { return };
+        let is_shown = |shown: &Answer| shown.question == question && shown.content.is_ok();
+        // What the cache does changes with every key.
+        if question != Question::CacheStats && self.shown.as_ref().is_some_and(is_shown) {
             self.asked = None;
-        } else if pane == Pane::Week
-            && let Some(week) = self.session.week_at_hand(week, &question.author)
+        } else if let Question::Week(week, author) = &question
+            && let Some(week) = self.opened.session.week_at_hand(*week, author)
         {
-            self.asked = None;
-            self.shown = Some(Answer { question, content: Ok(Content::Week(week)) });
-        } else if self.asked.as_ref().is_none_or(|(asked, _)| *asked != question) {
+            self.show(Answer { question, content: Ok(Content::Week(week)) });
+        } else if self.asked.is_none() {
             self.asker.ask(question.clone());
             self.asked = Some((question, Instant::now()));
         }
+    }
+
+    fn question(&self) -> Option<Question> {
+        Question::of(&self.view(), &self.author())
     }
 }
 

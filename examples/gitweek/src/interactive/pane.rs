@@ -8,7 +8,7 @@ use ratatui::{
     layout::{Constraint, Layout, Position, Rect},
     style::{Style, Stylize},
     text::{Line, Span, Text},
-    widgets::{Block, Clear, Paragraph},
+    widgets::{Block, Clear, Paragraph, Wrap},
 };
 use warmstart::loader::monitor;
 
@@ -20,10 +20,11 @@ use super::{
     splash::spinner,
 };
 use crate::{
+    history::folded,
     report::Report,
-    session::{Pane, View, WeekView},
+    session::{Pane, View},
     table,
-    terminal::{cut, printable},
+    terminal::{cut, one_line, printable},
 };
 
 const HELP: [(&str, &str); 11] = [
@@ -51,90 +52,78 @@ impl Browser {
         loading: Option<f32>,
         started: Option<&monitor::Report>,
     ) {
-        let [tabs, _, body, bottom] = Layout::vertical([
+        let [tabs, loads, body, bottom] = Layout::vertical([
             Constraint::Length(1),
             Constraint::Length(1),
             Constraint::Fill(1),
             Constraint::Length(1),
         ])
         .areas(frame.area());
-        let view = self.view();
-        frame.render_widget(self.tabs(&view), tabs);
+        let (view, author) = (self.view(), self.author());
+        frame.render_widget(self::tabs(&view, &author), tabs);
         if let Some(part) = loading {
             let text = format!("loading the rest, {:.0} %", part * 100.0);
-            frame.render_widget(Line::from(text.dim()).right_aligned(), tabs);
+            frame.render_widget(Line::from(text.dim()).right_aligned(), loads);
         }
-        self.draw_body(frame, body, &view, started);
+        match &self.shown {
+            _ if view.pane == Pane::Timings => {
+                let text = self.timings(usize::from(body.width), started);
+                self.draw_lines(frame, body, &view, &parsed(text));
+            }
+            // What was there stays, until somebody could wonder.
+            Some(shown) if !self.is_slow() => self.draw_shown(frame, body, &view, shown),
+            _ => {}
+        }
         self.draw_bottom(frame, bottom);
         if self.help {
             draw_help(frame);
         }
     }
 
-    fn tabs(&self, view: &View) -> Line<'static> {
-        let tab = |(key, name, pane): (&'static str, &'static str, Pane)| {
-            let style = if view.pane == pane { Style::new().reversed() } else { Style::new() };
-            [Span::styled(format!(" {key}"), style.cyan()), Span::styled(format!(" {name} "), style)]
+    fn draw_shown(&self, frame: &mut Frame<'_>, area: Rect, view: &View, shown: &Answer) {
+        let content = match &shown.content {
+            Ok(Content::Chart(series)) => return chart::draw(frame, area, series),
+            Ok(content) => content,
+            Err(error) => {
+                let lines: Vec<_> = error.to_string().lines().map(printable).map(Line::from).collect();
+                return frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }), area);
+            }
         };
-        let tabs = [
-            ("w", "week", Pane::Week),
-            ("a", "analysis", Pane::Analysis),
-            ("c", "chart", Pane::Chart),
-            ("s", "cache", Pane::CacheStats),
-            ("t", "start-up", Pane::Timings),
-        ];
-        let week = format!("  {}", view.week);
-        let author = match self.author().as_str() {
-            "" => String::new(),
-            author => format!("  authors like \"{}\"", printable(author)),
-        };
-        tabs.into_iter().flat_map(tab).chain([week.cyan().bold(), author.yellow()]).collect()
+        let mut text = self.text.borrow_mut();
+        if text.as_ref().is_none_or(|(columns, _)| *columns != area.width) {
+            *text = Some((area.width, parsed(self.text_of(content))));
+        }
+        if let Some((_, text)) = &*text {
+            self.draw_lines(frame, area, view, text);
+        }
     }
 
-    fn draw_body(&self, frame: &mut Frame<'_>, area: Rect, view: &View, started: Option<&monitor::Report>) {
-        let text = match (view.pane, &self.shown) {
-            (Pane::CacheStats, _) => self.cache_stats(),
-            (Pane::Timings, _) => self.timings(usize::from(area.width), started),
-            // Before anyone could read it, what was there stays.
-            _ if self.is_slow() => return,
-            (_, Some(Answer { content: Ok(Content::Chart(series)), .. })) => {
-                return chart::draw(frame, area, series);
+    fn text_of(&self, content: &Content) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        match content {
+            Content::Week(week) => {
+                let (repository, weeks) = (self.opened.data.repository(), &*self.opened.weeks);
+                let author = &self.author();
+                text = table::week(&Report { repository, author, week, weeks, analysis: None }, usize::MAX)?;
             }
-            (_, Some(Answer { content: Ok(Content::Week(week)), .. })) => self.week(week),
-            (_, Some(Answer { content: Ok(Content::Analysis(analysis)), .. })) => {
-                let mut text = String::new();
-                table::analysis::write(&mut text, analysis).map(|()| text)
-            }
-            (_, Some(Answer { content: Err(error), .. })) => Ok(printable(&error.to_string())),
-            (_, None) => return,
-        };
-        let text = text.unwrap_or_else(|error| error.to_string());
-        let text = text.trim_start_matches('\n').into_text().unwrap_or_else(|_| Text::from(printable(&text)));
-        let end = text.height().saturating_sub(usize::from(area.height));
-        self.reach.set((end, usize::from(area.height).max(1)));
-        let from = u16::try_from(view.scroll.min(end)).unwrap_or(u16::MAX);
-        frame.render_widget(Paragraph::new(text).scroll((from, 0)), area);
+            Content::Analysis(analysis) => table::analysis::write(&mut text, analysis)?,
+            Content::CacheStats(stats) => text = table::cache::render(stats)?,
+            Content::Chart(_) => {}
+        }
+        Ok(text)
+    }
+
+    fn draw_lines(&self, frame: &mut Frame<'_>, area: Rect, view: &View, text: &Text<'static>) {
+        let height = usize::from(area.height);
+        let end = text.height().saturating_sub(height);
+        self.reach.set((end, height.max(1)));
+        let lines = text.lines.iter().skip(view.scroll.min(end)).take(height).cloned();
+        frame.render_widget(Text::from_iter(lines), area);
     }
 
     /// Whether what is asked for is not there for so long that it can be seen.
     fn is_slow(&self) -> bool {
         self.asked.as_ref().is_some_and(|(_, since)| since.elapsed() >= TICK)
-    }
-
-    fn week(&self, week: &WeekView) -> Result<String, fmt::Error> {
-        let author = self.author();
-        let report = Report {
-            repository: &self.repository,
-            author: &author,
-            week,
-            weeks: &self.weeks,
-            analysis: None,
-        };
-        table::week(&report, usize::MAX)
-    }
-
-    fn cache_stats(&self) -> Result<String, fmt::Error> {
-        table::cache::render(&self.store.cache.stats())
     }
 
     fn timings(&self, columns: usize, started: Option<&monitor::Report>) -> Result<String, fmt::Error> {
@@ -147,23 +136,23 @@ impl Browser {
             }
         };
         let mut text = report.waterfall(columns);
-        write!(text, "\n{}", self.lazies.report())?;
+        write!(text, "\n{}", self.opened.lazies.report())?;
         Ok(text.lines().map(|line| printable(line) + "\n").collect())
     }
 
     fn draw_bottom(&self, frame: &mut Frame<'_>, area: Rect) {
         let columns = usize::from(area.width);
         let line = if let Some(prompt) = &self.prompt {
-            let label = cut(&prompt.label(), columns.saturating_sub(1));
+            let label = end_of(&prompt.label(), columns.saturating_sub(1));
             let at = area.x + u16::try_from(console::measure_text_width(&label)).unwrap_or(0);
             let proposed =
                 if self.is_choosing_author() { self.proposed(&prompt.text) } else { String::new() };
             frame.set_cursor_position(Position::new(at, area.y));
             Line::from(vec![label.yellow(), "  ".into(), proposed.dim()])
         } else if let Some(said) = &self.said {
-            Line::from(cut(said, columns).yellow())
-        } else if let Some((question, since)) = self.asked.as_ref().filter(|_| self.is_slow()) {
-            Line::from(vec![spinner(*since).cyan(), format!(" reading {}", question.week).into()])
+            Line::from(cut(&one_line(said), columns).yellow())
+        } else if let Some((_, since)) = self.asked.as_ref().filter(|_| self.is_slow()) {
+            Line::from(vec![spinner(*since).cyan(), " reading".into()])
         } else {
             Line::from("←→ weeks  ↑↓ lines  / author  e export  ? help  q leave".dim())
         };
@@ -172,15 +161,55 @@ impl Browser {
 
     /// Authors that a text fits.
     fn proposed(&self, text: &str) -> String {
-        let Some(authors) = self.data.authors_at_hand() else { return "…".to_owned() };
-        let text = text.to_lowercase();
-        let fitting = authors.iter().filter(|author| author.name.to_lowercase().contains(&text));
+        let authors = match self.opened.data.authors_at_hand() {
+            Some(Ok(authors)) => authors,
+            Some(Err(error)) => return one_line(&error.to_string()),
+            None => return "…".to_owned(),
+        };
+        let text = folded(text);
+        let fitting = authors.iter().filter(|author| folded(&author.name).contains(&text));
         let names: Vec<_> = fitting
             .take(PROPOSED)
             .map(|author| format!("{} ({})", printable(&author.name), author.commits))
             .collect();
         if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
     }
+}
+
+/// What a table in colours says.
+fn parsed(text: Result<String, fmt::Error>) -> Text<'static> {
+    let text = text.unwrap_or_else(|error| error.to_string());
+    text.trim_start_matches('\n').into_text().unwrap_or_else(|_| Text::from(printable(&text)))
+}
+
+/// As much of a text as fits, its end in any case: there one types.
+fn end_of(text: &str, columns: usize) -> String {
+    let mut rest = printable(text);
+    while console::measure_text_width(&rest) > columns && !rest.is_empty() {
+        rest = rest.chars().skip(2).collect();
+        rest.insert(0, '…');
+    }
+    rest
+}
+
+fn tabs(view: &View, author: &str) -> Line<'static> {
+    let tab = |(key, name, pane): (&'static str, &'static str, Pane)| {
+        let style = if view.pane == pane { Style::new().reversed() } else { Style::new() };
+        [Span::styled(format!(" {key}"), style.cyan()), Span::styled(format!(" {name} "), style)]
+    };
+    let tabs = [
+        ("w", "week", Pane::Week),
+        ("a", "analysis", Pane::Analysis),
+        ("c", "chart", Pane::Chart),
+        ("s", "cache", Pane::CacheStats),
+        ("t", "start-up", Pane::Timings),
+    ];
+    let week = format!(" {}  ", view.week).cyan().bold();
+    let author = match author {
+        "" => String::new(),
+        author => format!("  authors like \"{}\"", printable(author)),
+    };
+    std::iter::once(week).chain(tabs.into_iter().flat_map(tab)).chain([author.yellow()]).collect()
 }
 
 fn draw_help(frame: &mut Frame<'_>) {

@@ -46,7 +46,7 @@ impl Prompt {
         match self.purpose {
             Purpose::Author => format!("author: {}", self.text),
             Purpose::Export => format!("export the commits to: {}", self.text),
-            Purpose::Replace => format!("{} is there already: Enter replaces it, Esc leaves it", self.text),
+            Purpose::Replace => format!("Enter replaces what is there already, Esc leaves it: {}", self.text),
         }
     }
 }

@@ -18,8 +18,11 @@ use ratatui::{
     },
 };
 
-use super::{Flow, Message, note};
-use crate::error::{Error, Result};
+use super::Message;
+use crate::{
+    error::{Error, Result},
+    terminal::note,
+};
 
 /// A screen of our own. What was on the terminal before is there again after it.
 pub(super) struct Screen(Terminal<CrosstermBackend<Stdout>>);
@@ -27,11 +30,12 @@ pub(super) struct Screen(Terminal<CrosstermBackend<Stdout>>);
 impl Screen {
     /// Takes the terminal, and sends what is typed.
     pub(super) fn enter(sender: Sender<Message>) -> Result<Self> {
-        enable_raw_mode().map_err(Error::Terminal)?;
         // From here on, dropping it gives the terminal back.
         let screen = Self(Terminal::new(CrosstermBackend::new(stdout())).map_err(Error::Terminal)?);
+        enable_raw_mode().map_err(Error::Terminal)?;
         execute!(stdout(), EnterAlternateScreen).map_err(Error::Terminal)?;
         keep_quiet();
+        hear_signals(sender.clone())?;
         thread::Builder::new()
             .name("input".to_owned())
             .spawn(move || {
@@ -60,14 +64,31 @@ impl Drop for Screen {
 }
 
 /// Whether a key leaves the program, whatever is on the screen.
-pub(super) fn is_quit(key: KeyEvent) -> Flow {
-    let is_interrupt = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
-    if is_interrupt || key.code == KeyCode::Char('q') { Flow::Quit } else { Flow::On }
+pub(super) fn is_interrupt(key: KeyEvent) -> bool {
+    key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL)
 }
 
 fn give_back() -> io::Result<()> {
-    disable_raw_mode()?;
-    execute!(stdout(), LeaveAlternateScreen, Show)
+    let raw = disable_raw_mode();
+    execute!(stdout(), LeaveAlternateScreen, Show).and(raw)
+}
+
+/// Leaves the program as a key would, so that the terminal is given back.
+#[cfg(unix)]
+fn hear_signals(sender: Sender<Message>) -> Result<()> {
+    use signal_hook::{
+        consts::{SIGHUP, SIGINT, SIGTERM},
+        iterator::Signals,
+    };
+
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(Error::Terminal)?;
+    let hear = move || _ = signals.forever().all(|_| sender.send(Message::Gone).is_ok());
+    thread::Builder::new().name("signals".to_owned()).spawn(hear).map(drop).map_err(Error::Terminal)
+}
+
+#[cfg(not(unix))]
+fn hear_signals(_: Sender<Message>) -> Result<()> {
+    Ok(())
 }
 
 /// A panic of this thread is told where it can be read. That of a loader is a note, not text across the screen.

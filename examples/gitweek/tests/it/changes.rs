@@ -65,8 +65,8 @@ fn every_category_is_in_use() {
 fn second_run_asks_git_once() {
     let repo = some_history();
     assert!(repo.asked_of_git(&[]).contains("log --no-merges"));
-    let rev_parse = "rev-parse --git-common-dir --is-bare-repository --is-shallow-repository HEAD\n";
-    assert_eq!(repo.asked_of_git(&[]), rev_parse);
+    let asked = repo.asked_of_git(&[]);
+    assert!(asked.contains(" rev-parse ") && asked.lines().count() == 1, "{asked}");
 }
 
 #[test]

@@ -109,12 +109,56 @@ fn export_is_written_and_nothing_is_replaced_unasked() {
     terminal.press(CLEAR).press(path).press(ENTER).until(&["is written"]);
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 63);
     fs::write(&file, "mine").unwrap();
-    terminal.press("e").press(CLEAR).press(path).press(ENTER).until(&["is there already"]);
+    terminal
+        .press("e")
+        .press(CLEAR)
+        .press(path)
+        .press(ENTER)
+        .until(&["Enter replaces what is there already"]);
     terminal.press(ESCAPE).until(&["? help"]);
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
-    terminal.press("e").press(CLEAR).press(path).press(ENTER).until(&["is there already"]);
+    terminal
+        .press("e")
+        .press(CLEAR)
+        .press(path)
+        .press(ENTER)
+        .until(&["Enter replaces what is there already"]);
     terminal.press(ENTER).until(&["is written"]);
     terminal.press("e").press(CLEAR).press("/no/such/folder").press(ENTER).until(&["could not be written"]);
+}
+
+#[test]
+fn export_that_is_under_way_is_finished_before_the_end() {
+    let repo = some_history();
+    let path = repo.beside("commits.csv");
+    let mut terminal = repo.terminal(&[]);
+    terminal.until(&["60 commits by 2 authors"]);
+    // A file of that name, whatever it means elsewhere.
+    terminal.press("e").press(CLEAR).press("-").press(ENTER).until(&["- is written"]);
+    assert_eq!(fs::read_to_string(repo.path.join("-")).unwrap().lines().count(), 63);
+    terminal.press("e").press(CLEAR).press("-").press(ENTER).until(&["- holds them already"]);
+    terminal.press("e").press(CLEAR).press(path.to_str().unwrap()).press(ENTER).press("q");
+    assert_eq!(terminal.end(), (true, String::new()));
+    assert_eq!(fs::read_to_string(path).unwrap().lines().count(), 63);
+    assert_eq!(fs::read_dir(&repo.path).unwrap().count(), 3, "the repository, its file and `-`");
+}
+
+#[test]
+fn question_that_has_to_wait_freezes_nothing() {
+    let repo = some_history();
+    repo.report(&[]);
+    let index = rusqlite::Connection::open(repo.kept().join("index.db")).unwrap();
+    index.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let mut terminal = repo.terminal(&[]);
+    terminal.until(&["60 commits by 2 authors"]);
+    // It is in the index, and nobody else knows it.
+    terminal.press(LEFT).until(&["2023-W47", "reading"]);
+    terminal.press("t").until(&["week view"]);
+    terminal.press("?").until(&["export the commits"]);
+    terminal.press("?w").press(RIGHT).until(&["60 commits by 2 authors"]);
+    terminal.press(LEFT).until(&["waiting for another gitweek"]);
+    index.execute_batch("COMMIT").unwrap();
+    terminal.until(&["2023-W47", "1 commit by 1 author"]);
 }
 
 #[test]
@@ -135,8 +179,7 @@ fn nothing_waits_for_what_loads_behind_the_week() {
 #[test]
 fn splash_shows_how_far_the_first_start_is_and_can_be_left() {
     let repo = some_history();
-    // The history comes after ten minutes.
-    let path = repo.wrap_git("case \"$*\" in *--numstat*) exec sleep 600;; esac");
+    let path = repo.wrap_git("case \"$*\" in *--numstat*) while [ ! -e ../go ]; do sleep 0.05; done;; esac");
     let mut terminal = Terminal::run(repo.gitweek(&[]).env("PATH", &path));
     terminal.until(&[
         "gitweek reads the history",
@@ -148,6 +191,7 @@ fn splash_shows_how_far_the_first_start_is_and_can_be_left() {
     ]);
     terminal.press(INTERRUPT);
     assert_eq!(terminal.end(), (true, String::new()));
+    fs::write(repo.beside("go"), "").unwrap();
     // Nothing of it is in the way of the next start.
     repo.terminal(&[]).until(&["60 commits by 2 authors"]);
 }
@@ -158,11 +202,32 @@ fn failure_gives_the_terminal_back_and_says_why() {
     let (good, said) = repo.terminal(&["--repo", "/"]).end();
     assert!(!good && said.contains("not in a git repository"), "{said}");
     // After the splash, too.
-    let path = repo.wrap_git("case \"$*\" in *--numstat*) sleep 1; echo 'fatal: no disk' >&2; exit 1;; esac");
+    let fails = "while [ ! -e ../go ]; do sleep 0.05; done; echo 'fatal: no disk' >&2; exit 1";
+    let path = repo.wrap_git(&format!("case \"$*\" in *--numstat*) {fails};; esac"));
     let mut terminal = Terminal::run(repo.gitweek(&[]).env("PATH", &path));
     terminal.until(&["gitweek reads the history"]);
+    fs::write(repo.beside("go"), "").unwrap();
     let (good, said) = terminal.end();
     assert!(!good && said.contains("no disk"), "{said}");
+}
+
+#[test]
+fn signal_gives_the_terminal_back() {
+    let repo = some_history();
+    for signal in ["-TERM", "-INT", "-HUP"] {
+        let mut terminal = repo.terminal(&[]);
+        terminal.until(&["60 commits by 2 authors"]);
+        terminal.signal(signal);
+        assert_eq!(terminal.end(), (true, String::new()));
+    }
+}
+
+#[test]
+fn keys_with_control_are_other_keys() {
+    let repo = some_history();
+    let mut terminal = repo.terminal(&[]);
+    terminal.until(&["60 commits by 2 authors"]);
+    terminal.press("\x11\x01").press(LEFT).until(&["2023-W47", "1 commit by 1 author"]);
 }
 
 #[test]
@@ -171,10 +236,16 @@ fn notes_are_on_the_screen_and_after_it() {
     repo.report(&[]);
     fs::write(repo.kept().join("index.db"), "no database ".repeat(1000)).unwrap();
     let mut terminal = repo.terminal(&["--no-cache"]);
-    terminal.until(&["60 commits by 2 authors"]);
+    terminal.until(&[
+        "60 commits by 2 authors",
+        "the index could not be used (file is not a database) and has been made anew",
+    ]);
     terminal.press("q");
     let (good, said) = terminal.end();
-    assert!(good && said.contains("note: the index") && said.contains("made anew"), "{said}");
+    assert!(
+        good && said.contains("note: the index could not be used") && said.contains("index.db"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -81,6 +81,11 @@ impl Terminal {
         self.shown.lock().unwrap().screen().contents()
     }
 
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.program.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
     /// Whether the program has a screen of its own.
     pub(crate) fn is_taken(&self) -> bool {
         self.shown.lock().unwrap().screen().alternate_screen()
@@ -105,5 +110,6 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         // Fails for a program that has ended.
         let _ = self.program.kill();
+        let _ = self.program.wait();
     }
 }
