@@ -10,8 +10,8 @@ use warmstart::{Stats, stats::TierStats};
 /// What is counted where is said in [`warmstart::stats`].
 pub(crate) fn render(stats: &Stats) -> Result<String, fmt::Error> {
     let mut out = String::new();
-    let head = format!("\n{:<19} entries     bytes hits misses evictions expirations errors", "Cache");
-    writeln!(out, "{}", style(head).bold())?;
+    let head = format!("{:<19} entries     bytes hits misses evictions expirations errors", "Cache");
+    writeln!(out, "\n{}", style(head).bold())?;
     for tier in &stats.tiers {
         writeln!(out, "{}", style(line(&format!("  {}", tier.name), tier)).bold())?;
         for category in &stats.categories {

@@ -177,6 +177,30 @@ fn nothing_waits_for_what_loads_behind_the_week() {
 }
 
 #[test]
+fn heavy_parts_wait_for_their_first_use() {
+    let repo = some_history();
+    let file = repo.configuration("startup.lazy_imports.defer_heavy = ['authors']");
+    let mut terminal = repo.terminal(&["--config", &file]);
+    terminal.until(&["60 commits by 2 authors"]);
+    terminal.press("t").until(&["index    loaded", "authors  unloaded"]);
+    terminal.press("/").until(&["Carol (40)"]);
+    terminal.press(ESCAPE).until(&["authors  loaded"]);
+}
+
+#[test]
+fn everything_may_be_loaded_in_order_before_the_first_picture() {
+    let repo = some_history();
+    let file = repo.configuration("startup.async_loading.enabled = false");
+    let mut terminal = repo.terminal(&["--config", &file]);
+    terminal.until(&["60 commits by 2 authors"]);
+    let picture = terminal.press("t").until(&["export", "first paint"]);
+    let at = |name: &str| picture.lines().position(|line| line.starts_with(name)).unwrap();
+    assert!(
+        at("week view") < at("analysis") && at("analysis") < at("chart") && at("export") < at("first week")
+    );
+}
+
+#[test]
 fn splash_shows_how_far_the_first_start_is_and_can_be_left() {
     let repo = some_history();
     let path = repo.wrap_git("case \"$*\" in *--numstat*) while [ ! -e ../go ]; do sleep 0.05; done;; esac");
