@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rustix::process::Signal;
+
 use crate::{repo::Repo, stream::Stream, terminal::Terminal};
 
 const NOON: i64 = 1_700_049_600;
@@ -238,7 +240,7 @@ fn failure_gives_the_terminal_back_and_says_why() {
 #[test]
 fn signal_gives_the_terminal_back() {
     let repo = some_history();
-    for signal in ["-TERM", "-INT", "-HUP"] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let mut terminal = repo.terminal(&[]);
         terminal.until(&["60 commits by 2 authors"]);
         terminal.signal(signal);

@@ -13,6 +13,7 @@ use std::{
 };
 
 use rustix::{
+    process::{Pid, Signal, kill_process},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{Winsize, tcsetwinsize},
 };
@@ -81,9 +82,8 @@ impl Terminal {
         self.shown.lock().unwrap().screen().contents()
     }
 
-    pub(crate) fn signal(&self, signal: &str) {
-        let id = self.program.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.program), signal).unwrap();
     }
 
     /// Whether the program has a screen of its own.
