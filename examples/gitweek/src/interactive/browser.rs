@@ -15,7 +15,7 @@ use ratatui::{
 use warmstart::lazy::PreloadAll;
 
 use super::{
-    Flow, Message,
+    Flow, Message, TICK,
     asker::{Answer, Asker, Content, Question},
     prompt::{Prompt, Purpose, Typed},
     screen::is_interrupt,
@@ -25,6 +25,7 @@ use crate::{
     session::{Pane, Preferences, View},
     start::Opened,
     target::Target,
+    terminal::say,
     timings::Watch,
 };
 
@@ -43,7 +44,7 @@ pub(super) struct Browser {
     /// The last line that can be the first on the screen, and the lines of a page, as they were drawn.
     pub(super) reach: Cell<(usize, usize)>,
     preload: Option<PreloadAll>,
-    exports: Vec<JoinHandle<()>>,
+    exports: Vec<(PathBuf, JoinHandle<()>)>,
     asker: Asker,
     messages: Sender<Message>,
 }
@@ -89,9 +90,16 @@ impl Browser {
         self.preload.as_ref().is_some_and(PreloadAll::is_finished)
     }
 
-    /// Waits for files that are being written.
+    /// Waits for files that are being written. Says so, if somebody could wonder.
     pub(super) fn finish_exports(&mut self) {
-        for export in self.exports.drain(..) {
+        for (path, export) in self.exports.drain(..) {
+            let since = Instant::now();
+            while !export.is_finished() && since.elapsed() < TICK {
+                thread::sleep(TICK / 20);
+            }
+            if !export.is_finished() {
+                say(format_args!("still writing {}; ^C leaves without it", path.display()));
+            }
             // Its panic was a note.
             let _ = export.join();
         }
@@ -231,6 +239,7 @@ impl Browser {
     fn export(&mut self, path: PathBuf, replaces: bool) {
         let (data, author, messages) = (self.opened.data, self.author(), self.messages.clone());
         self.say(format!("writing {}", path.display()));
+        let written = path.clone();
         let writer = thread::Builder::new().name("export".to_owned()).spawn(move || {
             let target = Target::File(path.clone());
             let exported = if data.is_export(&target, &author) {
@@ -244,7 +253,7 @@ impl Browser {
             let _ = messages.send(Message::Exported(path, exported));
         });
         match writer {
-            Ok(writer) => self.exports.push(writer),
+            Ok(writer) => self.exports.push((written, writer)),
             Err(error) => self.say(Error::Terminal(error).to_string()),
         }
     }

@@ -2,8 +2,11 @@
 
 use std::{
     io::{self, Stdout, stdout},
-    panic,
-    sync::mpsc::Sender,
+    panic, process,
+    sync::{
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc::Sender,
+    },
     thread,
 };
 
@@ -27,6 +30,9 @@ use crate::{
 /// A screen of our own. What was on the terminal before is there again after it.
 pub(super) struct Screen(Terminal<CrosstermBackend<Stdout>>);
 
+/// Whether the terminal belongs to this program: nobody is there to hear of signals when it does not.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
 impl Screen {
     /// Takes the terminal, and sends what is typed.
     pub(super) fn enter(sender: Sender<Message>) -> Result<Self> {
@@ -34,6 +40,7 @@ impl Screen {
         let screen = Self(Terminal::new(CrosstermBackend::new(stdout())).map_err(Error::Terminal)?);
         enable_raw_mode().map_err(Error::Terminal)?;
         execute!(stdout(), EnterAlternateScreen).map_err(Error::Terminal)?;
+        TAKEN.store(true, Relaxed);
         keep_quiet();
         hear_signals(sender.clone())?;
         thread::Builder::new()
@@ -58,6 +65,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
+        TAKEN.store(false, Relaxed);
         // A terminal that is gone needs nothing back.
         let _ = give_back();
     }
@@ -82,7 +90,14 @@ fn hear_signals(sender: Sender<Message>) -> Result<()> {
     };
 
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(Error::Terminal)?;
-    let hear = move || _ = signals.forever().all(|_| sender.send(Message::Gone).is_ok());
+    let hear = move || {
+        for signal in signals.forever() {
+            if !TAKEN.load(Relaxed) {
+                process::exit(128 + signal);
+            }
+            let _ = sender.send(Message::Gone);
+        }
+    };
     thread::Builder::new().name("signals".to_owned()).spawn(hear).map(drop).map_err(Error::Terminal)
 }
 

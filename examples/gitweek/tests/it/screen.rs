@@ -146,6 +146,25 @@ fn export_that_is_under_way_is_finished_before_the_end() {
 }
 
 #[test]
+fn export_that_cannot_come_to_an_end_can_be_left() {
+    let repo = some_history();
+    repo.report(&[]);
+    let index = rusqlite::Connection::open(repo.kept().join("index.db")).unwrap();
+    index.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let mut terminal = repo.terminal(&["--no-cache"]);
+    terminal.until(&["gitweek reads the history", "waiting for another gitweek"]);
+    index.execute_batch("COMMIT").unwrap();
+    terminal.until(&["60 commits by 2 authors"]);
+    // For an author of whom nothing is known so far.
+    index.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    terminal.press("/Bob").press(ENTER).until(&["authors like \"Bob\""]);
+    terminal.press("e").press(ENTER).until(&["writing project.csv"]);
+    terminal.press("q").until_said("still writing project.csv");
+    terminal.signal(Signal::INT);
+    assert!(!terminal.end().0);
+}
+
+#[test]
 fn question_that_has_to_wait_freezes_nothing() {
     let repo = some_history();
     repo.report(&[]);

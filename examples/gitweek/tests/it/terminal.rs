@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     num::NonZeroU16,
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
     path::Path,
@@ -82,6 +82,22 @@ impl Terminal {
         self.shown.lock().unwrap().screen().contents()
     }
 
+    /// Waits for a line on standard error.
+    pub(crate) fn until_said(&mut self, text: &str) {
+        let said = BufReader::new(self.program.stderr.as_mut().unwrap());
+        let mut lines = said.lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.contains(text)), "nobody says {text}");
+    }
+
+    /// Waits until the terminal is given back.
+    pub(crate) fn until_left(&self) {
+        let patience = Instant::now();
+        while self.is_taken() {
+            assert!(patience.elapsed() < Duration::from_secs(60), "the terminal was not given back");
+            sleep(Duration::from_millis(5));
+        }
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.program), signal).unwrap();
     }
@@ -97,11 +113,7 @@ impl Terminal {
         self.program.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         let status = self.program.wait().unwrap();
         // The last of its output may still be on its way.
-        let patience = Instant::now();
-        while self.is_taken() {
-            assert!(patience.elapsed() < Duration::from_secs(60), "the terminal was not given back");
-            sleep(Duration::from_millis(5));
-        }
+        self.until_left();
         (status.success(), said)
     }
 }
