@@ -72,8 +72,8 @@
 //! # tracing
 //!
 //! Each attempt to load a component is a span `component.load` with the target `startup` and the fields `name`, `after`
-//! (what it waited for, separated by commas), `queued_us` (how long it was ready before it ran, in microseconds) and,
-//! if it failed, `error`. It has no parent, and goes to the subscriber of the thread that started the plan.
+//! (what it waited for, separated by commas; in a name, a comma or backslash follows a backslash), `queued_us` (how long
+//! it was ready before it ran, in microseconds) and, if it failed, `error`. It has no parent, and goes to the subscriber of the thread that started the plan.
 //!
 //! # Features
 //!

@@ -33,7 +33,7 @@
 //! | `lazy.load` | `name`, `error` |
 //! | `migrate.check` | `path` |
 //! | `migrate.run`, in it one `migrate.version` each | `path`, `from`, `to`; `version`, `name` |
-//! | `component.load` | `name`, `after` (separated by commas), `queued_us`, `error` |
+//! | `component.load` | `name`, `after` (separated by commas, see [`Phase::after`]), `queued_us`, `error` |
 //! | `cache.open` | `path` |
 //! | any other | `name` or `path`, `error`; `after`, if it waited for components |
 //!

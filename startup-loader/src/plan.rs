@@ -110,7 +110,8 @@ pub(crate) fn check(loader: Loader) -> Result<Plan, PlanError> {
         let index = NodeIndex::new(place);
         let mut after: Vec<_> = graph.neighbors_directed(index, Incoming).map(NodeIndex::index).collect();
         after.sort_unstable();
-        let after: Vec<_> = after.into_iter().map(|place| &*specs[place].name).collect();
+        let escaped = |place: usize| specs[place].name.replace('\\', "\\\\").replace(',', "\\,");
+        let after: Vec<_> = after.into_iter().map(escaped).collect();
         nodes.push(Node {
             name: spec.name.clone(),
             dependencies: after.len(),

@@ -126,7 +126,7 @@ fn steps(report: &Report) -> Vec<usize> {
     for (index, phase) in phases.iter().enumerate() {
         // Components on other threads have no parent.
         let with_it = phases.partition_point(|other| other.start < phase.start);
-        let is_own = phase.kind() == Kind::Own && phase.after().next().is_none();
+        let is_own = phase.kind() == Kind::Own && phase.after().is_empty();
         frame[index] |= is_own && first_end[with_it] <= end(report, index);
     }
     let is_step = |&index: &usize| {
@@ -152,12 +152,12 @@ fn before(report: &Report, steps: &[usize], index: usize) -> Option<usize> {
         let steps = steps.iter().copied().filter(|&other| other != index && wanted(other));
         steps.max_by_key(|&other| end(report, other))
     };
-    let dependencies = phase.after().collect::<Vec<_>>();
+    let dependencies = phase.after();
     let dependency = |other: usize| {
         let started_before = report.phases()[other].start <= phase.start;
         is_component(report, other)
             && started_before
-            && dependencies.contains(&report.phases()[other].label().as_str())
+            && dependencies.contains(&report.phases()[other].label())
     };
     let earlier = |other: usize| {
         let fits = if is_component(report, index) {

@@ -207,9 +207,20 @@ impl Phase {
         queued.map_or(Duration::ZERO, Duration::from_micros).min(self.start)
     }
 
-    /// The components that it had to wait for.
-    pub fn after(&self) -> impl Iterator<Item = &str> {
-        self.field("after").unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty())
+    /// The components that it had to wait for: the parts of the field `after` between commas. In a name, a comma or
+    /// backslash follows a backslash.
+    pub fn after(&self) -> Vec<String> {
+        let (mut names, mut name) = (Vec::new(), String::new());
+        let mut chars = self.field("after").unwrap_or_default().chars().chain([',']);
+        while let Some(c) = chars.next() {
+            match c {
+                ',' => names.push(std::mem::take(&mut name).trim().to_owned()),
+                '\\' => name.extend(chars.next()),
+                _ => name.push(c),
+            }
+        }
+        names.retain(|name| !name.is_empty());
+        names
     }
 
     /// All fields as text.

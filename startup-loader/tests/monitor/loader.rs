@@ -9,7 +9,7 @@ use crate::{labelled, seen};
 fn components_of_a_loader_are_seen_with_their_dependencies() {
     let report = seen(|| {
         let mut loader = Loader::new();
-        let settings = loader.add("settings", (), |_, ()| Ok(1));
+        let settings = loader.add("settings, \\all", (), |_, ()| Ok(1));
         let db = loader.add("db", (), |_, ()| Ok(2));
         let view = loader.add("view", (settings, db), |_, (settings, db)| Ok(*settings + *db));
         loader.add("chart", view, |_, _| Err::<(), _>("no ink".into()));
@@ -20,9 +20,12 @@ fn components_of_a_loader_are_seen_with_their_dependencies() {
         running.join();
     });
     let view = labelled(&report, "view");
-    assert_eq!((view.kind(), view.after().count()), (Kind::Component, 2));
+    assert_eq!(
+        (view.kind(), view.after()),
+        (Kind::Component, vec!["settings, \\all".to_owned(), "db".to_owned()])
+    );
     assert!(labelled(&report, "chart").error().unwrap().contains("no ink"));
     let path = report.critical_path(None).unwrap();
     let labels = path.steps().iter().map(|step| step.label.as_str()).collect::<Vec<_>>();
-    assert!(matches!(labels[..], ["settings" | "db", "view", "chart"]), "{report}\n{path}");
+    assert!(matches!(labels[..], ["settings, \\all" | "db", "view", "chart"]), "{report}\n{path}");
 }
