@@ -33,7 +33,7 @@ fn spans_become_phases_with_names_kinds_and_parents() {
         labels.collect::<Vec<_>>(),
         expected.map(|(label, kind, parent)| (label.to_owned(), kind, parent))
     );
-    assert_eq!(labelled(&report, "view").after().collect::<Vec<_>>(), ["settings", "index"]);
+    assert_eq!(labelled(&report, "view").after(), ["settings", "index"]);
     for (index, phase) in report.phases().iter().enumerate() {
         let end = phase.end().unwrap();
         assert!(report.before_monitor() <= phase.start() && phase.start() <= end && end <= report.taken_at());
