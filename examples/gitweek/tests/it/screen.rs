@@ -224,7 +224,9 @@ fn everything_may_be_loaded_in_order_before_the_first_picture() {
 #[test]
 fn splash_shows_how_far_the_first_start_is_and_can_be_left() {
     let repo = some_history();
-    let path = repo.wrap_git("case \"$*\" in *--numstat*) while [ ! -e ../go ]; do sleep 0.05; done;; esac");
+    let path = repo.wrap_git(
+        "case \"$*\" in *--numstat*) while [ -d ../bin ] && [ ! -e ../go ]; do sleep 0.05; done;; esac",
+    );
     let mut terminal = Terminal::run(repo.gitweek(&[]).env("PATH", &path));
     terminal.until(&[
         "gitweek reads the history",
@@ -247,7 +249,8 @@ fn failure_gives_the_terminal_back_and_says_why() {
     let (good, said) = repo.terminal(&["--repo", "/"]).end();
     assert!(!good && said.contains("not in a git repository"), "{said}");
     // After the splash, too.
-    let fails = "while [ ! -e ../go ]; do sleep 0.05; done; echo 'fatal: no disk' >&2; exit 1";
+    let fails =
+        "while [ -d ../bin ] && [ ! -e ../go ]; do sleep 0.05; done; echo 'fatal: no disk' >&2; exit 1";
     let path = repo.wrap_git(&format!("case \"$*\" in *--numstat*) {fails};; esac"));
     let mut terminal = Terminal::run(repo.gitweek(&[]).env("PATH", &path));
     terminal.until(&["gitweek reads the history"]);
