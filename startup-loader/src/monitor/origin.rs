@@ -24,8 +24,8 @@ impl fmt::Display for Origin {
 const TICKS_PER_SECOND: u64 = 100;
 
 /// A process older than this was not started for what is measured: it was `exec`ed by something that ran
-/// before, or the clocks of a sandbox do not fit together.
-const OLDEST: Duration = Duration::from_secs(600);
+/// before, as `cargo run` does after it has built, or the clocks of a sandbox do not fit together.
+const OLDEST: Duration = Duration::from_secs(10);
 
 /// The origin, and how long ago it was.
 pub(super) fn find() -> (Origin, Duration) {
@@ -79,6 +79,7 @@ mod tests {
             ("12345", "100.00 1"),
             ("0", "5.00 1"),
             ("1", "90000.00 1"),
+            ("1", "10.02 1"),
             ("x", "5.00 1"),
             ("1", "5 1"),
             ("1", ""),
