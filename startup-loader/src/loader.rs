@@ -201,7 +201,8 @@ impl Loader {
         self
     }
 
-    /// A channel of all events, for a splash screen on another thread or in an event loop.
+    /// A channel of all events, for a splash screen on another thread or in an event loop. It ends once the
+    /// [`Running`](crate::Running) is dropped: do that before you join a thread that reads it to the end.
     pub fn events(&mut self) -> mpsc::Receiver<Event> {
         let (sender, events) = mpsc::channel();
         // Nobody may be there to hear.
