@@ -31,6 +31,11 @@ fn some_history() -> Repo {
     Repo::import(stream.bytes())
 }
 
+/// Asks for an export to this path.
+fn export<'a>(terminal: &'a mut Terminal, path: &str) -> &'a mut Terminal {
+    terminal.press("e").press(CLEAR).press(path).press(ENTER)
+}
+
 impl Repo {
     fn terminal(&self, args: &[&str]) -> Terminal {
         Terminal::run(&mut self.gitweek(args))
@@ -111,22 +116,12 @@ fn export_is_written_and_nothing_is_replaced_unasked() {
     terminal.press(CLEAR).press(path).press(ENTER).until(&["is written"]);
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 63);
     fs::write(&file, "mine").unwrap();
-    terminal
-        .press("e")
-        .press(CLEAR)
-        .press(path)
-        .press(ENTER)
-        .until(&["Enter replaces what is there already"]);
+    export(&mut terminal, path).until(&["Enter replaces what is there already"]);
     terminal.press(ESCAPE).until(&["? help"]);
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
-    terminal
-        .press("e")
-        .press(CLEAR)
-        .press(path)
-        .press(ENTER)
-        .until(&["Enter replaces what is there already"]);
+    export(&mut terminal, path).until(&["Enter replaces what is there already"]);
     terminal.press(ENTER).until(&["is written"]);
-    terminal.press("e").press(CLEAR).press("/no/such/folder").press(ENTER).until(&["could not be written"]);
+    export(&mut terminal, "/no/such/folder").until(&["could not be written"]);
 }
 
 #[test]
@@ -136,10 +131,10 @@ fn export_that_is_under_way_is_finished_before_the_end() {
     let mut terminal = repo.terminal(&[]);
     terminal.until(&["60 commits by 2 authors"]);
     // A file of that name, whatever it means elsewhere.
-    terminal.press("e").press(CLEAR).press("-").press(ENTER).until(&["- is written"]);
+    export(&mut terminal, "-").until(&["- is written"]);
     assert_eq!(fs::read_to_string(repo.path.join("-")).unwrap().lines().count(), 63);
-    terminal.press("e").press(CLEAR).press("-").press(ENTER).until(&["- holds them already"]);
-    terminal.press("e").press(CLEAR).press(path.to_str().unwrap()).press(ENTER).press("q");
+    export(&mut terminal, "-").until(&["- holds them already"]);
+    export(&mut terminal, path.to_str().unwrap()).press("q");
     assert_eq!(terminal.end(), (true, String::new()));
     assert_eq!(fs::read_to_string(path).unwrap().lines().count(), 63);
     assert_eq!(fs::read_dir(&repo.path).unwrap().count(), 3, "the repository, its file and `-`");
