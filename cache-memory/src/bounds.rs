@@ -2,7 +2,7 @@
 
 use cache_core::{ErrorKind, Result};
 
-use crate::quota::Quota;
+use crate::{EvictionPolicy, quota::Quota};
 
 /// Options that a cache and a tier have in common.
 #[derive(Debug, Clone, Copy)]
@@ -11,11 +11,13 @@ pub(crate) struct Bounds {
     pub(crate) max_bytes: u64,
     /// `None` for a number that fits the machine.
     pub(crate) shards: Option<usize>,
+    pub(crate) policy: EvictionPolicy,
 }
 
 impl Bounds {
     /// 1000 entries of any size.
-    pub(crate) const DEFAULT: Self = Self { max_entries: 1_000, max_bytes: u64::MAX, shards: None };
+    pub(crate) const DEFAULT: Self =
+        Self { max_entries: 1_000, max_bytes: u64::MAX, shards: None, policy: EvictionPolicy::Adaptive };
 
     const MAX_SHARDS: usize = 4_096;
 
@@ -39,7 +41,7 @@ impl Bounds {
     pub(crate) fn shards(&self) -> usize {
         self.shards.unwrap_or_else(|| {
             let processors = std::thread::available_parallelism().map_or(1, usize::from);
-            let by_entries = usize::try_from(self.max_entries / 64).unwrap_or(usize::MAX);
+            let by_entries = usize::try_from(self.max_entries / 512).unwrap_or(usize::MAX);
             let shards = by_entries.min(4 * processors).clamp(1, Self::MAX_SHARDS);
             // Rounded down: the store rounds up.
             1 << shards.ilog2()

@@ -5,7 +5,7 @@ use std::{fmt, hash::Hash, sync::Arc, time::Duration};
 use cache_core::{Clock, ErrorKind, Result, Ttl, default_clock};
 
 use crate::{
-    MemoryCache, RemovalCause,
+    EvictionPolicy, MemoryCache, RemovalCause,
     bounds::Bounds,
     quota::Quota,
     store::{Group, Store},
@@ -84,6 +84,12 @@ impl<K: Hash + Eq, V: Clone> Builder<K, V> {
         self
     }
 
+    /// Which entries go first when room is needed: [`EvictionPolicy::Adaptive`] unless said otherwise.
+    pub fn eviction_policy(mut self, policy: EvictionPolicy) -> Self {
+        self.bounds.policy = policy;
+        self
+    }
+
     /// How many locks the entries are spread over, rounded up to a power of two. With one, the order of
     /// eviction is exactly that of last use; with more, it is so within each. Without this: one for every
     /// 64 entries, at most four for every processor.
@@ -114,7 +120,7 @@ impl<K: Hash + Eq, V: Clone> Builder<K, V> {
 
     pub(crate) fn build_unchecked(self) -> MemoryCache<K, V> {
         let unbounded = Quota::new(u64::MAX, u64::MAX);
-        let store = Store::new(self.bounds.shards(), self.bounds.quota(), unbounded);
+        let store = Store::new(self.bounds.shards(), self.bounds.quota(), unbounded, self.bounds.policy);
         let group = Group { index: 0, name: "".into(), quota: Quota::new(u64::MAX, u64::MAX), front: false };
         MemoryCache::new(store, group, self.clock, self.options)
     }

@@ -67,5 +67,6 @@ pub use cache::{MemoryCache, MemoryStats};
 pub use cache_core::{Clock, Error, ErrorKind, ManualClock, Result, Ttl};
 #[cfg(feature = "config")]
 pub use config::MemoryConfig;
+pub use policy::EvictionPolicy;
 pub use store::RemovalCause;
 pub use tier::{MemoryTier, MemoryTierBuilder};

@@ -15,7 +15,7 @@ use equivalent::Equivalent;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
-    policy::{Lookup, Lru, Policy},
+    policy::{EvictionPolicy, Lookup, Order, Policy},
     quota::Quota,
     slot::Slot,
 };
@@ -28,6 +28,7 @@ pub(crate) struct Store<K, V> {
     /// What the groups in front take together, and their share: beyond it they make room among
     /// themselves.
     fronts: Quota,
+    policy: EvictionPolicy,
 }
 
 /// A set of entries with a byte bound of its own.
@@ -55,7 +56,7 @@ struct Shard<K, V> {
 
 #[derive(Debug)]
 struct List<K, V> {
-    policy: Lru<K, Slot<V>>,
+    policy: Order<K, Slot<V>>,
     group: Arc<Group>,
 }
 
@@ -103,9 +104,9 @@ impl<K, V> Store<K, V> {
 }
 
 impl<K: Eq, V> Store<K, V> {
-    pub(crate) fn new(shards: usize, total: Quota, fronts: Quota) -> Self {
+    pub(crate) fn new(shards: usize, total: Quota, fronts: Quota, policy: EvictionPolicy) -> Self {
         let shard = || Mutex::new(Shard { lists: Vec::new(), tick: 0, hits: 0, misses: 0 });
-        Self { shards: (0..shards.next_power_of_two()).map(|_| shard()).collect(), total, fronts }
+        Self { shards: (0..shards.next_power_of_two()).map(|_| shard()).collect(), total, fronts, policy }
     }
 
     /// The value under `key`, and the entry instead if its time was over.
@@ -193,7 +194,7 @@ impl<K: Eq, V> Store<K, V> {
                 Ok(()) => {
                     shard.tick += 1;
                     slot.tick = shard.tick;
-                    shard.list_of(group).policy.insert(hash, key, slot);
+                    shard.list_of(group, self.policy).policy.insert(hash, key, slot);
                     return Ok(gone);
                 }
                 Err(scope) => {
@@ -312,7 +313,8 @@ impl<K: Eq, V> Store<K, V> {
         Some(gone)
     }
 
-    /// Takes out the coldest entry of the shard that is in scope.
+    /// Takes out an entry of the shard that is in scope: of the group whose oldest entry is the oldest, the one that
+    /// its policy gives.
     fn evict(&self, shard: &mut Shard<K, V>, scope: Scope) -> Option<Gone<K, V>> {
         let list = shard
             .lists
@@ -323,7 +325,7 @@ impl<K: Eq, V> Store<K, V> {
                 Scope::Fronts => list.group.front,
                 Scope::All => true,
             })
-            .filter_map(|list| Some((list.policy.victim()?.tick, list)))
+            .filter_map(|list| Some((list.policy.oldest()?.tick, list)))
             .min_by_key(|(tick, _)| *tick)?
             .1;
         let (key, slot) = list.policy.evict()?;
@@ -363,10 +365,11 @@ impl<K: Eq, V> Shard<K, V> {
         self.lists.get_mut(group)?.as_mut()
     }
 
-    fn list_of(&mut self, group: &Arc<Group>) -> &mut List<K, V> {
+    fn list_of(&mut self, group: &Arc<Group>, policy: EvictionPolicy) -> &mut List<K, V> {
         if self.lists.len() <= group.index {
             self.lists.resize_with(group.index + 1, || None);
         }
-        self.lists[group.index].get_or_insert_with(|| List { policy: Lru::default(), group: group.clone() })
+        self.lists[group.index]
+            .get_or_insert_with(|| List { policy: Order::new(policy), group: group.clone() })
     }
 }

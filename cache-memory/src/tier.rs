@@ -9,7 +9,7 @@ use cache_core::{
 use parking_lot::RwLock;
 
 use crate::{
-    RemovalCause,
+    EvictionPolicy, RemovalCause,
     bounds::Bounds,
     quota::Quota,
     slot::Slot,
@@ -231,6 +231,13 @@ impl MemoryTierBuilder {
         self
     }
 
+    /// Which entries of a category go first when room is needed: [`EvictionPolicy::Adaptive`] unless said
+    /// otherwise.
+    pub fn eviction_policy(mut self, policy: EvictionPolicy) -> Self {
+        self.bounds.policy = policy;
+        self
+    }
+
     /// How many locks the entries are spread over; see [`Builder::shards`](crate::Builder::shards).
     pub fn shards(mut self, shards: usize) -> Self {
         self.bounds.shards = Some(shards);
@@ -260,7 +267,7 @@ impl MemoryTierBuilder {
         let Bounds { max_entries, max_bytes, .. } = self.bounds;
         let fronts = Quota::new(share(max_entries, self.front_share), share(max_bytes, self.front_share));
         MemoryTier {
-            store: Store::new(self.bounds.shards(), self.bounds.quota(), fronts),
+            store: Store::new(self.bounds.shards(), self.bounds.quota(), fronts, self.bounds.policy),
             groups: RwLock::default(),
             clock: self.clock,
             observer: OnceLock::new(),

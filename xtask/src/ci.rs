@@ -11,13 +11,12 @@ use std::{env, fmt, time::Instant};
 use cargo_metadata::{Metadata, MetadataCommand};
 use clap::ValueEnum;
 
+use crate::Result;
+
 use self::{
     cargo::Cargo,
     summary::{Outcome, Summary},
 };
-
-/// What a step or a whole run ends with. A failure is a text for the person who started it.
-type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 /// Checks everything that must hold before a change is merged, and stops at the first failure.
 #[derive(clap::Args)]

@@ -1,21 +1,27 @@
 //! The programs this workspace runs on itself, one file per command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "these programs speak to a terminal")]
 
+mod bench;
 mod ci;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
+/// What a command ends with. A failure is a text for the person who started it.
+type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
 /// The programs this workspace runs on itself.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
 enum Command {
+    Bench(bench::Options),
     Ci(ci::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Command::parse() {
+        Command::Bench(options) => bench::run(&options),
         Command::Ci(options) => ci::run(&options),
     };
     match outcome {

@@ -64,7 +64,7 @@ impl<K: Eq, V> Policy<K, V> for Lru<K, V> {
         }
     }
 
-    fn victim(&self) -> Option<&V> {
+    fn oldest(&self) -> Option<&V> {
         Some(self.map.front()?.1)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_memory::{ManualClock, MemoryCache, Ttl};
+use cache_memory::{EvictionPolicy, ManualClock, MemoryCache, Ttl};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
@@ -75,6 +75,7 @@ proptest! {
             .weigher(|_, &weight: &u64| weight)
             .clock(clock.clone())
             .shards(1)
+            .eviction_policy(EvictionPolicy::Lru)
             .build()
             .unwrap();
         for step in steps {
@@ -111,12 +112,14 @@ proptest! {
     #[test]
     fn cache_of_many_shards_keeps_its_bounds_and_serves_no_wrong_value(
         steps in proptest::collection::vec((0..200_u16, 0..80_u64, any::<bool>()), 1..400),
+        policy in prop_oneof![Just(EvictionPolicy::Adaptive), Just(EvictionPolicy::Lru)],
     ) {
         let cache = MemoryCache::builder()
             .max_entries(20)
             .max_bytes(500)
             .weigher(|_, &(_, weight): &(u16, u64)| weight)
             .shards(8)
+            .eviction_policy(policy)
             .build()
             .unwrap();
         for (key, weight, insert) in steps {

@@ -2,7 +2,7 @@
 
 use std::{env, fmt, process::Command};
 
-use super::Result;
+use crate::Result;
 
 /// A cargo command line.
 pub(crate) struct Cargo {

@@ -5,7 +5,7 @@ use std::{fs, iter};
 use cargo_metadata::Metadata;
 use toml::{Table, Value};
 
-use super::Result;
+use crate::Result;
 
 /// The keys of `[package]` that all packages share.
 const SHARED: &[&str] = &["version", "edition", "rust-version", "license"];

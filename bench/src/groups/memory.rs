@@ -1,0 +1,157 @@
+//! Hits, insertions and a mix of both in memory.
+
+mod subjects;
+
+use std::{
+    hint::black_box,
+    sync::{Arc, Barrier},
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use warmstart::{Handle, Route};
+
+use self::subjects::for_each_cache;
+pub(crate) use self::subjects::{Cache, TTL, Value};
+use crate::{
+    bench::{Bench, Case},
+    zipf::Zipf,
+};
+
+/// As many entries as there are in the cases of hits.
+const ENTRIES: usize = 500;
+
+/// Keys of the mix; one tenth of them fit.
+const KEYS: usize = 100_000;
+
+pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
+    bench.case("hit", |case| {
+        case.counted();
+        for_each_cache!(hit(case));
+        hit::<subjects::Hashlink>(case);
+        Ok(())
+    })?;
+    bench.case("typed hit", |case| {
+        case.counted();
+        typed_hit(case)?;
+        hit::<subjects::Adaptive>(case);
+        hit::<subjects::Lru>(case);
+        Ok(())
+    })?;
+    bench.case("insert, evicting", |case| {
+        case.counted();
+        for_each_cache!(insert(case));
+        insert::<subjects::Hashlink>(case);
+        Ok(())
+    })?;
+    bench.case("hit, latency of 100", |case| {
+        case.batches(500);
+        for_each_cache!(hit(case));
+        Ok(())
+    })?;
+    for threads in [1, 2] {
+        bench.case("95 % read, Zipf", |case| {
+            case.threads(threads);
+            for_each_cache!(mix(case, threads));
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// All entries in turn, each of them there.
+fn hit<C: Cache + 'static>(case: &mut Case<'_>) {
+    let keys = keys(ENTRIES);
+    let cache = C::new(ENTRIES);
+    for key in &keys {
+        cache.insert(key.clone(), Arc::new(0));
+    }
+    let mut next = 0;
+    case.subject(C::NAME, move |times| {
+        let start = Instant::now();
+        for _ in 0..times {
+            black_box(cache.get(&keys[next]));
+            next = if next + 1 == ENTRIES { 0 } else { next + 1 };
+        }
+        Ok(start.elapsed())
+    });
+}
+
+/// The same through a typed handle.
+fn typed_hit(case: &mut Case<'_>) -> Result<()> {
+    let keys = keys(ENTRIES);
+    let cache = warmstart::in_memory()?;
+    let handle: Handle<u64> = cache.define("numbers", Route::memory().ttl(TTL))?;
+    for key in &keys {
+        handle.insert(key, 0)?;
+    }
+    let mut next = 0;
+    case.subject("typed handle", move |times| {
+        let _open = &cache;
+        let start = Instant::now();
+        for _ in 0..times {
+            black_box(handle.get(&keys[next]));
+            next = if next + 1 == ENTRIES { 0 } else { next + 1 };
+        }
+        Ok(start.elapsed())
+    });
+    Ok(())
+}
+
+/// New entries into a full cache.
+fn insert<C: Cache + 'static>(case: &mut Case<'_>) {
+    let cache = C::new(ENTRIES);
+    let value = Arc::new(0);
+    let mut next = 0_u64;
+    case.subject(C::NAME, move |times| {
+        let keys: Vec<String> = (next..next + times).map(key).collect();
+        next += times;
+        let start = Instant::now();
+        for key in keys {
+            cache.insert(key, value.clone());
+        }
+        Ok(start.elapsed())
+    });
+}
+
+/// Nineteen reads and one insertion, of keys whose popularity is Zipf's (0.99); a read that misses inserts.
+fn mix<C: Cache + Sync + 'static>(case: &mut Case<'_>, threads: usize) {
+    let keys: Arc<[String]> = keys(KEYS).into();
+    let cache = C::new(KEYS / 10);
+    let picks: Vec<Vec<u32>> =
+        (0..threads as u64).map(|seed| Zipf::new(KEYS, 0.99, seed).take(1 << 18).collect()).collect();
+    let value: Value = Arc::new(0);
+    case.subject(C::NAME, move |times| {
+        let share = times / threads as u64;
+        if share == 0 {
+            return Ok(Duration::ZERO);
+        }
+        let start = Barrier::new(threads);
+        let mut took = vec![Duration::ZERO; threads];
+        std::thread::scope(|scope| {
+            for (picks, took) in picks.iter().zip(&mut took) {
+                let (cache, keys, value, start) = (&cache, &keys, &value, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    let begun = Instant::now();
+                    for (turn, &pick) in (0..share).zip(picks.iter().cycle()) {
+                        let key = &keys[pick as usize];
+                        if turn % 20 == 0 || black_box(cache.get(key)).is_none() {
+                            cache.insert(key.clone(), value.clone());
+                        }
+                    }
+                    *took = begun.elapsed();
+                });
+            }
+        });
+        Ok(took.into_iter().max().unwrap_or_default())
+    });
+}
+
+fn keys(count: usize) -> Vec<String> {
+    (0..count as u64).map(key).collect()
+}
+
+fn key(number: u64) -> String {
+    format!("entry number {number}")
+}

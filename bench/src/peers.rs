@@ -1,0 +1,4 @@
+//! The caches and tools of others, set up as their documentation advises.
+
+pub(crate) mod hit_ratio;
+pub(crate) mod memory;

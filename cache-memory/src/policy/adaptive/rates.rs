@@ -1,0 +1,187 @@
+//! How often entries come back, by class and age.
+
+/// Classes by the number of uses.
+pub(super) const CLASSES: usize = 4;
+
+/// Ages are told apart by their binary logarithm, from 1/32 of the capacity on: the last bucket is everything
+/// from 128 times the capacity.
+const BUCKETS: usize = 14;
+
+/// How much the new weighs at each [`learn`](Rates::learn): the old fades with a half-life of 138 of them, which
+/// is 14 times the capacity in requests.
+const FADE: f32 = 0.995;
+
+/// A class with few observations counts as if it had seen so many more, spread as those of all classes are.
+const PRIOR: f32 = 8.0;
+
+/// What was observed of uses and ends, and what follows from it.
+///
+/// An *observation* is of an entry of some class that was used again at some age, or that was forgotten at that age
+/// without. From them follows for each class and age the *rate of reuse*: reuses per request that an entry takes room
+/// for, if it is kept for the time that makes the most of it from here on.
+#[derive(Debug)]
+pub(super) struct Rates {
+    reused: Table,
+    ended: Table,
+    rate: Table,
+    /// Buckets of the first kind per request: 32 over the capacity.
+    scale: f32,
+}
+
+type Table = [[f32; BUCKETS]; CLASSES];
+
+impl Rates {
+    /// Before anything was observed: the younger, the better.
+    #[expect(clippy::cast_precision_loss, reason = "below 14")]
+    pub(super) fn new(capacity: u32) -> Self {
+        let rate = std::array::from_fn(|bucket| 1.0 / (bucket as f32 + 1.0));
+        let zero = [[0.0; BUCKETS]; CLASSES];
+        let mut rates = Self { reused: zero, ended: zero, rate: [rate; CLASSES], scale: 0.0 };
+        rates.resize(capacity);
+        rates
+    }
+
+    /// Ages are measured by the capacity, in entries.
+    #[expect(clippy::cast_precision_loss, reason = "24 bits tell apart what buckets tell apart")]
+    pub(super) fn resize(&mut self, capacity: u32) {
+        self.scale = 32.0 / capacity.max(1) as f32;
+    }
+
+    /// The rate of reuse to expect of an entry of this class at this age.
+    #[inline]
+    pub(super) fn rate(&self, class: u8, age: u32) -> f32 {
+        self.rate[usize::from(class)][self.bucket(age)]
+    }
+
+    /// An entry was used at this age.
+    #[inline]
+    pub(super) fn reused(&mut self, class: u8, age: u32) {
+        let bucket = self.bucket(age);
+        self.reused[usize::from(class)][bucket] += 1.0;
+    }
+
+    /// An entry was forgotten at this age.
+    pub(super) fn ended(&mut self, class: u8, age: u32) {
+        let bucket = self.bucket(age);
+        self.ended[usize::from(class)][bucket] += 1.0;
+    }
+
+    /// Draws the rates from what was observed, and lets it fade a little.
+    pub(super) fn learn(&mut self) {
+        let pooled = |table: &Table| -> [f32; BUCKETS] {
+            std::array::from_fn(|bucket| table.iter().map(|class| class[bucket]).sum())
+        };
+        let (reused, ended) = (pooled(&self.reused), pooled(&self.ended));
+        let total: f32 = reused.iter().chain(&ended).sum();
+        if total == 0.0 {
+            return;
+        }
+        for ((rate, own_reused), own_ended) in self.rate.iter_mut().zip(&self.reused).zip(&self.ended) {
+            let smooth = |own: &[f32; BUCKETS], all: &[f32; BUCKETS]| -> [f32; BUCKETS] {
+                std::array::from_fn(|bucket| own[bucket] + PRIOR * all[bucket] / total)
+            };
+            let (reused, ended) = (smooth(own_reused, &reused), smooth(own_ended, &ended));
+            *rate = best_rates(&reused, &room(&reused, &ended));
+        }
+        for observed in self.reused.iter_mut().chain(&mut self.ended).flatten() {
+            *observed *= FADE;
+        }
+    }
+
+    #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "saturates"
+    )]
+    fn bucket(&self, age: u32) -> usize {
+        let steps = (age as f32 * self.scale) as u32;
+        (u32::BITS - steps.leading_zeros()).min(BUCKETS as u32 - 1) as usize
+    }
+}
+
+/// How long all that were observed took room in each bucket: those that went on to a later one all of it, those that
+/// were used or ended in it half of it.
+fn room(reused: &[f32; BUCKETS], ended: &[f32; BUCKETS]) -> [f32; BUCKETS] {
+    let mut later = 0.0;
+    let mut room = [0.0; BUCKETS];
+    for bucket in (0..BUCKETS).rev() {
+        let here = reused[bucket] + ended[bucket];
+        // 0..1, 1..2, 2..4, 4..8 and so on.
+        let width = if bucket == 0 { 1.0 } else { (1_u32 << (bucket - 1)) as f32 };
+        room[bucket] = (later + here / 2.0) * width;
+        later += here;
+    }
+    room
+}
+
+/// For each bucket the greatest of the ratios of reuses to room over it and any number of those that follow.
+///
+/// From the last bucket to the first, each takes those that follow along as long as that raises its ratio. What it
+/// takes is a stretch that was found to be best for its own first bucket, so that each stretch is taken once: this
+/// is the pool-adjacent-violators algorithm.
+fn best_rates(reused: &[f32; BUCKETS], room: &[f32; BUCKETS]) -> [f32; BUCKETS] {
+    let rate = |(reused, room): (f32, f32)| if room > 0.0 { reused / room } else { 0.0 };
+    let mut stretches = [((0.0, 0.0), BUCKETS); BUCKETS];
+    let mut rates = [0.0; BUCKETS];
+    for bucket in (0..BUCKETS).rev() {
+        let (mut sums, mut next) = ((reused[bucket], room[bucket]), bucket + 1);
+        while next < BUCKETS && rates[next] > rate(sums) {
+            let (more, end) = stretches[next];
+            sums = (sums.0 + more.0, sums.1 + more.1);
+            next = end;
+        }
+        stretches[bucket] = (sums, next);
+        rates[bucket] = rate(sums);
+    }
+    rates
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn best_rate_is_the_greatest_over_all_ends(
+            reused in proptest::array::uniform14(0.0..100_f32),
+            room in proptest::array::uniform14(0.1..100_f32),
+        ) {
+            let found = best_rates(&reused, &room);
+            for from in 0..BUCKETS {
+                let sum = |of: &[f32; BUCKETS], to: usize| of[from..=to].iter().sum::<f32>();
+                let best = (from..BUCKETS).map(|to| sum(&reused, to) / sum(&room, to)).fold(0.0, f32::max);
+                prop_assert!((found[from] - best).abs() <= 1e-4 * best, "{from}: {} is not {best}", found[from]);
+            }
+        }
+    }
+
+    #[test]
+    fn ages_are_told_apart_by_their_logarithm() {
+        let rates = Rates::new(3_200);
+        let ages = [0, 99, 100, 199, 200, 400, 800, 3_199, 3_200, u32::MAX];
+        assert_eq!(ages.map(|age| rates.bucket(age)), [0, 0, 1, 1, 2, 3, 4, 5, 6, 13]);
+    }
+
+    #[test]
+    fn entries_that_come_back_late_are_worth_more_once_they_are_old() {
+        let mut rates = Rates::new(1_000);
+        for _ in 0..1_000 {
+            // A loop: each entry comes back at an age of the capacity and a half, never before.
+            rates.reused(1, 1_500);
+        }
+        rates.learn();
+        assert!(rates.rate(1, 1_400) > 2.0 * rates.rate(1, 10));
+        assert!(rates.rate(1, 1_400) > 10.0 * rates.rate(1, 5_000), "they are not expected any more");
+    }
+
+    #[test]
+    fn nothing_observed_changes_nothing() {
+        let mut rates = Rates::new(10);
+        rates.learn();
+        assert_eq!(rates.rate(0, 0), 1.0);
+    }
+}

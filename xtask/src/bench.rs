@@ -1,0 +1,36 @@
+//! `cargo xtask bench`: builds the package `bench/`, with the peers only if they are asked for, and starts it.
+
+use std::{env, ffi::OsString, path::Path, process::Command};
+
+use crate::Result;
+
+/// Measures what the crates cost: `cargo xtask bench --help` says more.
+#[derive(clap::Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Options {
+    /// What the benchmark is told.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+/// Builds the benchmark and runs it, from the root of the workspace.
+pub(crate) fn run(options: &Options) -> Result {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask is in the workspace")?;
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(root);
+    command.args([
+        "run",
+        "--quiet",
+        "--release",
+        "--manifest-path",
+        "bench/Cargo.toml",
+        "--target-dir",
+        "target",
+    ]);
+    if options.arguments.iter().any(|argument| argument == "--peers") {
+        command.args(["--features", "peers"]);
+    }
+    let status = command.arg("--").args(&options.arguments).status()?;
+    if status.success() { Ok(()) } else { Err(format!("the benchmark ended with {status}").into()) }
+}
