@@ -3,9 +3,9 @@
 /// Classes by the number of uses.
 pub(super) const CLASSES: usize = 4;
 
-/// Ages are told apart by their binary logarithm, from 1/32 of the capacity on: the last bucket is everything
-/// from 128 times the capacity.
-const BUCKETS: usize = 14;
+/// Ages are told apart by the binary logarithm of 1 + 32 age / capacity: the first bucket is everything under 1/32 of the
+/// capacity, each further one twice as wide, and the last one everything from 128 times the capacity.
+const BUCKETS: usize = 13;
 
 /// How much the new weighs at each [`learn`](Rates::learn): the old fades with a half-life of 138 of them, which
 /// is 14 times the capacity in requests.
@@ -24,7 +24,7 @@ pub(super) struct Rates {
     reused: Table,
     ended: Table,
     rate: Table,
-    /// Buckets of the first kind per request: 32 over the capacity.
+    /// 32 over the capacity.
     scale: f32,
 }
 
@@ -32,7 +32,7 @@ type Table = [[f32; BUCKETS]; CLASSES];
 
 impl Rates {
     /// Before anything was observed: the younger, the better.
-    #[expect(clippy::cast_precision_loss, reason = "below 14")]
+    #[expect(clippy::cast_precision_loss, reason = "below 13")]
     pub(super) fn new(capacity: u32) -> Self {
         let rate = std::array::from_fn(|bucket| 1.0 / (bucket as f32 + 1.0));
         let zero = [[0.0; BUCKETS]; CLASSES];
@@ -47,10 +47,19 @@ impl Rates {
         self.scale = 32.0 / capacity.max(1) as f32;
     }
 
-    /// The rate of reuse to expect of an entry of this class at this age.
-    #[inline]
+    /// The rate of reuse to expect of an entry of this class at this age, drawn straight from the middle of one bucket
+    /// to the middle of the next: at the edges it would jump, and a queue that is steered by it would stop there.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "0 to 12"
+    )]
     pub(super) fn rate(&self, class: u8, age: u32) -> f32 {
-        self.rate[usize::from(class)][self.bucket(age)]
+        let rates = &self.rate[usize::from(class)];
+        let place = (self.log(age) - 0.5).clamp(0.0, (BUCKETS - 1) as f32);
+        let (here, next) = (place as usize, (place as usize + 1).min(BUCKETS - 1));
+        rates[here] + place.fract() * (rates[next] - rates[here])
     }
 
     /// An entry was used at this age.
@@ -89,15 +98,20 @@ impl Rates {
     }
 
     #[inline]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        clippy::cast_sign_loss,
-        reason = "saturates"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative")]
     fn bucket(&self, age: u32) -> usize {
-        let steps = (age as f32 * self.scale) as u32;
-        (u32::BITS - steps.leading_zeros()).min(BUCKETS as u32 - 1) as usize
+        (self.log(age) as usize).min(BUCKETS - 1)
+    }
+
+    /// The binary logarithm of 1 + 32 age / capacity, straight between powers of two: the bits of a floating-point
+    /// number, taken for a fixed-point one, are just that.
+    #[inline]
+    #[expect(clippy::cast_precision_loss, reason = "24 bits tell apart what buckets tell apart")]
+    fn log(&self, age: u32) -> f32 {
+        const MANTISSA: f32 = (1_u32 << (f32::MANTISSA_DIGITS - 1)) as f32;
+        const BIAS: f32 = (f32::MAX_EXP - 1) as f32;
+        let steps = 1.0 + age as f32 * self.scale;
+        steps.to_bits() as f32 / MANTISSA - BIAS
     }
 }
 
@@ -108,8 +122,7 @@ fn room(reused: &[f32; BUCKETS], ended: &[f32; BUCKETS]) -> [f32; BUCKETS] {
     let mut room = [0.0; BUCKETS];
     for bucket in (0..BUCKETS).rev() {
         let here = reused[bucket] + ended[bucket];
-        // 0..1, 1..2, 2..4, 4..8 and so on.
-        let width = if bucket == 0 { 1.0 } else { (1_u32 << (bucket - 1)) as f32 };
+        let width = (1_u32 << bucket) as f32;
         room[bucket] = (later + here / 2.0) * width;
         later += here;
     }
@@ -147,8 +160,8 @@ mod tests {
     proptest! {
         #[test]
         fn best_rate_is_the_greatest_over_all_ends(
-            reused in proptest::array::uniform14(0.0..100_f32),
-            room in proptest::array::uniform14(0.1..100_f32),
+            reused in proptest::array::uniform13(0.0..100_f32),
+            room in proptest::array::uniform13(0.1..100_f32),
         ) {
             let found = best_rates(&reused, &room);
             for from in 0..BUCKETS {
@@ -162,8 +175,19 @@ mod tests {
     #[test]
     fn ages_are_told_apart_by_their_logarithm() {
         let rates = Rates::new(3_200);
-        let ages = [0, 99, 100, 199, 200, 400, 800, 3_199, 3_200, u32::MAX];
-        assert_eq!(ages.map(|age| rates.bucket(age)), [0, 0, 1, 1, 2, 3, 4, 5, 6, 13]);
+        let ages = [0, 99, 100, 299, 300, 700, 1_500, 3_100, 6_300, u32::MAX];
+        assert_eq!(ages.map(|age| rates.bucket(age)), [0, 0, 1, 1, 2, 3, 4, 5, 6, 12]);
+    }
+
+    #[test]
+    fn rates_do_not_jump() {
+        let mut rates = Rates::new(1_000);
+        (0..BUCKETS).for_each(|bucket| (0..1 << (13 - bucket)).for_each(|_| rates.reused(1, 31 << bucket)));
+        rates.learn();
+        for age in 0..100_000 {
+            let (here, next) = (rates.rate(1, age), rates.rate(1, age + 1));
+            assert!((here - next).abs() <= 0.05 * here, "{here} at {age}, then {next}");
+        }
     }
 
     #[test]

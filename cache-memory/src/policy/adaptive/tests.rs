@@ -42,8 +42,9 @@ fn scan_does_not_push_out_what_is_used() {
     for _ in 0..50 {
         cache.hits(0..80);
     }
-    cache.hits(1_000..1_100);
-    assert!(cache.hits(0..80) >= 75, "LRU would have none of them");
+    // Half of the requests go through what is never asked for again.
+    let hits = cache.hits((0..4_000).flat_map(|at| [at % 80, 1_000 + at]));
+    assert!(hits > 3_800, "{hits} of 4000; LRU would have none");
 }
 
 #[test]
@@ -67,7 +68,7 @@ fn recency_alone_is_served_nearly_as_by_lru() {
         hits += usize::from(cache.request(key));
         lru_hits += usize::from(depth < 100 && key != new);
     }
-    assert!(hits * 100 > lru_hits * 90, "{hits} hits; LRU has {lru_hits}");
+    assert!(hits * 100 > lru_hits * 98, "{hits} hits; LRU has {lru_hits}");
 }
 
 #[test]
