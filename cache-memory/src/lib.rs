@@ -56,6 +56,7 @@ mod cache;
 #[cfg(feature = "config")]
 mod config;
 mod gate;
+mod lock;
 mod policy;
 mod quota;
 mod slot;

@@ -12,9 +12,10 @@ use std::sync::Arc;
 
 use cache_core::{Guard, Time};
 use equivalent::Equivalent;
-use parking_lot::{Mutex, MutexGuard};
+use smallvec::SmallVec;
 
 use crate::{
+    lock::{Mutex, MutexGuard},
     policy::{EvictionPolicy, Lookup, Order, Policy},
     quota::Quota,
     slot::Slot,
@@ -37,7 +38,8 @@ pub(crate) struct Group {
     /// Dense from 0.
     pub(crate) index: usize,
     pub(crate) name: Box<str>,
-    pub(crate) quota: Quota,
+    /// Its own bound and count, where it is not alone.
+    pub(crate) quota: Option<Quota>,
     /// Copies of entries that are at home elsewhere.
     pub(crate) front: bool,
 }
@@ -60,14 +62,24 @@ struct List<K, V> {
     group: Arc<Group>,
 }
 
+impl Group {
+    pub(crate) fn max_bytes(&self) -> u64 {
+        self.quota.as_ref().map_or(u64::MAX, Quota::max_bytes)
+    }
+}
+
 /// An entry that left the store.
 #[derive(Debug)]
 pub(crate) struct Gone<K, V> {
     pub(crate) key: K,
     pub(crate) slot: Slot<V>,
     pub(crate) cause: RemovalCause,
-    pub(crate) group: Arc<Group>,
+    /// The index of its group.
+    pub(crate) group: usize,
 }
+
+/// Entries that left at once: one, nearly always.
+pub(crate) type AllGone<K, V> = SmallVec<[Gone<K, V>; 1]>;
 
 /// Why an entry left a memory cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,9 +146,8 @@ impl<K: Eq, V> Store<K, V> {
                 }
                 Lookup::Gone(key, slot) => {
                     *misses += 1;
-                    let gone = Gone { key, slot, cause: RemovalCause::Expired, group: list.group.clone() };
-                    self.release(&gone);
-                    return (None, Some(gone));
+                    self.release(&list.group, slot.weight);
+                    return (None, Some(Gone { key, slot, cause: RemovalCause::Expired, group }));
                 }
                 Lookup::Miss => {}
             }
@@ -176,21 +187,40 @@ impl<K: Eq, V> Store<K, V> {
         key: K,
         mut slot: Slot<V>,
         guard: &dyn Guard,
-    ) -> Result<Vec<Gone<K, V>>, DoesNotFit> {
+    ) -> Result<AllGone<K, V>, DoesNotFit> {
         let own = if group.front { self.fronts.max_bytes() } else { u64::MAX };
-        let limit = self.total.max_bytes().min(group.quota.max_bytes()).min(own);
+        let limit = self.total.max_bytes().min(group.max_bytes()).min(own);
         if slot.weight > limit {
             return Err(DoesNotFit { limit });
         }
-        let mut gone = Vec::new();
+        let mut gone = AllGone::new();
         let mut shard = self.shard(hash);
         loop {
             if !guard.holds() {
                 return Ok(gone);
             }
-            // Out first: its room is free for the new entry, and no other has to go for it.
-            gone.extend(self.take_out(&mut shard, group.index, hash, &key, RemovalCause::Replaced));
-            match self.reserve(group, slot.weight) {
+            // Out first: its room is for the new entry, and no other has to go for it.
+            let replaced = shard.take_out(group.index, hash, &key, RemovalCause::Replaced);
+            let mut room = match replaced {
+                Some(replaced) => {
+                    let room = self.exchange(group, replaced.slot.weight, slot.weight);
+                    gone.push(replaced);
+                    room
+                }
+                None => self.reserve(group, slot.weight),
+            };
+            while let Err(scope) = room
+                && let Some((owner, victim)) = shard.evict(scope)
+            {
+                room = if owner.index == group.index {
+                    self.exchange(group, victim.slot.weight, slot.weight)
+                } else {
+                    self.release(owner, victim.slot.weight);
+                    self.reserve(group, slot.weight)
+                };
+                gone.push(victim);
+            }
+            match room {
                 Ok(()) => {
                     shard.tick += 1;
                     slot.tick = shard.tick;
@@ -198,10 +228,6 @@ impl<K: Eq, V> Store<K, V> {
                     return Ok(gone);
                 }
                 Err(scope) => {
-                    if let Some(victim) = self.evict(&mut shard, scope) {
-                        gone.push(victim);
-                        continue;
-                    }
                     drop(shard);
                     gone.extend(self.evict_elsewhere(hash, scope));
                     shard = self.shard(hash);
@@ -216,7 +242,7 @@ impl<K: Eq, V> Store<K, V> {
         Q: Equivalent<K> + ?Sized,
     {
         let mut shard = self.shard(hash);
-        guard.holds().then(|| self.take_out(&mut shard, group, hash, key, RemovalCause::Removed)).flatten()
+        if guard.holds() { self.take_out(&mut shard, group, hash, key, RemovalCause::Removed) } else { None }
     }
 
     /// Takes out all entries of a group, shard by shard.
@@ -272,14 +298,17 @@ impl<K: Eq, V> Store<K, V> {
     }
 
     fn reserve(&self, group: &Group, weight: u64) -> Result<(), Scope> {
-        if !group.quota.reserve(weight) {
-            return Err(Scope::Group(group.index));
+        let in_group = || Scope::Group(group.index);
+        if group.quota.as_ref().is_some_and(|quota| quota.is_full_for(weight)) {
+            return Err(in_group());
         }
         if !self.total.reserve(weight) {
-            group.quota.release(weight);
-            let beyond_share =
-                if group.front { self.fronts.is_full_for(weight) } else { self.fronts.is_exceeded() };
-            return Err(if beyond_share { Scope::Fronts } else { Scope::All });
+            return Err(self.scope_for(group, weight));
+        }
+        // Another thread may have been faster.
+        if group.quota.as_ref().is_some_and(|quota| !quota.reserve(weight)) {
+            self.total.release(weight);
+            return Err(in_group());
         }
         if group.front {
             self.fronts.add(weight);
@@ -287,12 +316,30 @@ impl<K: Eq, V> Store<K, V> {
         Ok(())
     }
 
-    fn release(&self, gone: &Gone<K, V>) {
-        gone.group.quota.release(gone.slot.weight);
-        self.total.release(gone.slot.weight);
-        if gone.group.front {
-            self.fronts.release(gone.slot.weight);
+    /// Gives the room of an entry that was taken out to another one of its group. Without enough room, both have none.
+    fn exchange(&self, group: &Group, old: u64, new: u64) -> Result<(), Scope> {
+        if old == new {
+            return Ok(());
         }
+        self.release(group, old);
+        self.reserve(group, new)
+    }
+
+    fn release(&self, group: &Group, weight: u64) {
+        if let Some(quota) = &group.quota {
+            quota.release(weight);
+        }
+        self.total.release(weight);
+        if group.front {
+            self.fronts.release(weight);
+        }
+    }
+
+    /// Who has to make room when there is none in all.
+    fn scope_for(&self, group: &Group, weight: u64) -> Scope {
+        let beyond_share =
+            if group.front { self.fronts.is_full_for(weight) } else { self.fronts.is_exceeded() };
+        if beyond_share { Scope::Fronts } else { Scope::All }
     }
 
     fn take_out<Q>(
@@ -306,31 +353,8 @@ impl<K: Eq, V> Store<K, V> {
     where
         Q: Equivalent<K> + ?Sized,
     {
-        let list = shard.list(group)?;
-        let (key, slot) = list.policy.remove(hash, key)?;
-        let gone = Gone { key, slot, cause, group: list.group.clone() };
-        self.release(&gone);
-        Some(gone)
-    }
-
-    /// Takes out an entry of the shard that is in scope: of the group whose oldest entry is the oldest, the one that
-    /// its policy gives.
-    fn evict(&self, shard: &mut Shard<K, V>, scope: Scope) -> Option<Gone<K, V>> {
-        let list = shard
-            .lists
-            .iter_mut()
-            .flatten()
-            .filter(|list| match scope {
-                Scope::Group(index) => list.group.index == index,
-                Scope::Fronts => list.group.front,
-                Scope::All => true,
-            })
-            .filter_map(|list| Some((list.policy.oldest()?.tick, list)))
-            .min_by_key(|(tick, _)| *tick)?
-            .1;
-        let (key, slot) = list.policy.evict()?;
-        let gone = Gone { key, slot, cause: RemovalCause::Evicted, group: list.group.clone() };
-        self.release(&gone);
+        let gone = shard.take_out(group, hash, key, cause)?;
+        self.release(&shard.list(group)?.group, gone.slot.weight);
         Some(gone)
     }
 
@@ -339,7 +363,9 @@ impl<K: Eq, V> Store<K, V> {
         let own = (hash >> 32) as usize;
         (1..self.shards.len()).find_map(|step| {
             let mut shard = self.shards[(own + step) & (self.shards.len() - 1)].lock();
-            self.evict(&mut shard, scope)
+            let (owner, victim) = shard.evict(scope)?;
+            self.release(owner, victim.slot.weight);
+            Some(victim)
         })
     }
 
@@ -349,9 +375,8 @@ impl<K: Eq, V> Store<K, V> {
             for list in shard.lock().lists.iter_mut().flatten() {
                 let index = list.group.index;
                 for (key, slot) in list.policy.extract(|slot| gone(index, slot)) {
-                    let gone = Gone { key, slot, cause, group: list.group.clone() };
-                    self.release(&gone);
-                    all.push(gone);
+                    self.release(&list.group, slot.weight);
+                    all.push(Gone { key, slot, cause, group: index });
                 }
             }
         }
@@ -363,6 +388,34 @@ impl<K: Eq, V> Shard<K, V> {
     #[inline]
     fn list(&mut self, group: usize) -> Option<&mut List<K, V>> {
         self.lists.get_mut(group)?.as_mut()
+    }
+
+    /// Takes out the entry under `key`. Its room stays reserved.
+    fn take_out<Q>(&mut self, group: usize, hash: u64, key: &Q, cause: RemovalCause) -> Option<Gone<K, V>>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        let (key, slot) = self.list(group)?.policy.remove(hash, key)?;
+        Some(Gone { key, slot, cause, group })
+    }
+
+    /// Takes out an entry in scope: of the group whose oldest entry is the oldest, the one that its policy gives. Its
+    /// room stays reserved.
+    fn evict(&mut self, scope: Scope) -> Option<(&Group, Gone<K, V>)> {
+        let list = match scope {
+            Scope::Group(index) => self.list(index)?,
+            Scope::Fronts | Scope::All => {
+                let in_scope = |list: &&mut List<K, V>| matches!(scope, Scope::All) || list.group.front;
+                let lists = self.lists.iter_mut().flatten().filter(in_scope);
+                lists
+                    .filter_map(|list| Some((list.policy.oldest()?.tick, list)))
+                    .min_by_key(|(tick, _)| *tick)?
+                    .1
+            }
+        };
+        let (key, slot) = list.policy.evict()?;
+        let gone = Gone { key, slot, cause: RemovalCause::Evicted, group: list.group.index };
+        Some((&list.group, gone))
     }
 
     fn list_of(&mut self, group: &Arc<Group>, policy: EvictionPolicy) -> &mut List<K, V> {

@@ -61,8 +61,12 @@ impl MemoryTier {
         let front = category.route().level() != Level::L1;
         // A copy's category has its budget at home.
         let max_bytes = if front { u64::MAX } else { category.route().byte_limit() };
-        let group =
-            || Group { index, name: category.name().into(), quota: Quota::new(u64::MAX, max_bytes), front };
+        let group = || Group {
+            index,
+            name: category.name().into(),
+            quota: Some(Quota::new(u64::MAX, max_bytes)),
+            front,
+        };
         groups[index].get_or_insert_with(|| Arc::new(group())).clone()
     }
 
@@ -74,7 +78,9 @@ impl MemoryTier {
                 RemovalCause::Expired => Cause::Expired,
                 RemovalCause::Replaced | RemovalCause::Removed => continue,
             };
-            if let Some(observer) = self.observer.get() {
+            if let Some(observer) = self.observer.get()
+                && let Some(Some(group)) = self.groups.read().get(group).cloned()
+            {
                 let last_touch = Touch { key: key.into(), hits: slot.hits, last: slot.last_used() };
                 observer.departed(Departure { tier: self.name(), category: &group.name, cause, last_touch });
             }
@@ -147,7 +153,7 @@ impl Tier for MemoryTier {
     }
 
     fn writer<'a>(&'a self, key: &Key<'a>) -> Result<Box<dyn EntryWriter + 'a>> {
-        let limit = self.group(key.category()).quota.max_bytes().min(self.store.total().max_bytes());
+        let limit = self.group(key.category()).max_bytes().min(self.store.total().max_bytes());
         Ok(Box::new(Gathered::new(self, *key, limit)))
     }
 
@@ -157,8 +163,8 @@ impl Tier for MemoryTier {
     }
 
     fn usage(&self, category: &Arc<Category>) -> Result<Usage> {
-        let quota = &self.group(category).quota;
-        Ok(Usage { entries: quota.entries(), bytes: quota.bytes() })
+        let usage = |quota: &Quota| Usage { entries: quota.entries(), bytes: quota.bytes() };
+        Ok(self.group(category).quota.as_ref().map(usage).unwrap_or_default())
     }
 
     fn take_touches(&self, category: &Arc<Category>) -> Vec<Touch> {
