@@ -4,10 +4,7 @@ use std::{
     convert::Infallible,
     fmt,
     hash::{BuildHasher, Hash},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
 };
 
 use cache_core::{Clock, Error, ErrorKind, Result, Ttl, Unguarded};
@@ -19,7 +16,7 @@ use crate::{
     builder::{Listener, Options},
     gate::{Entrance, Gates},
     slot::Slot,
-    store::{Gone, Group, Store},
+    store::{Counts, Gone, Group, Store},
 };
 
 /// A cache in memory, bounded in entries and optionally in bytes, with a time to live.
@@ -43,14 +40,6 @@ pub struct MemoryCache<K, V> {
     gates: Gates,
     clock: Arc<dyn Clock>,
     options: Options<K, V>,
-    counts: Counts,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    insertions: AtomicU64,
-    evictions: AtomicU64,
-    expirations: AtomicU64,
 }
 
 /// What a [`MemoryCache`] has done and holds.
@@ -107,7 +96,6 @@ where
             gates: Gates::default(),
             clock,
             options,
-            counts: Counts::default(),
         }
     }
 
@@ -150,7 +138,6 @@ where
         let slot = Slot::new(value, weight, ttl.into(), self.clock.now());
         match self.store.insert(&self.group, self.hasher.hash_one(&key), key, slot, &Unguarded) {
             Ok(gone) => {
-                self.counts.insertions.fetch_add(1, Relaxed);
                 self.told(gone);
                 Ok(())
             }
@@ -240,13 +227,13 @@ where
 
     /// What the cache has done and holds.
     pub fn stats(&self) -> MemoryStats {
-        let (hits, misses) = self.store.reads();
+        let Counts { hits, misses, insertions, evictions, expirations } = self.store.counts();
         MemoryStats {
             hits,
             misses,
-            insertions: self.counts.insertions.load(Relaxed),
-            evictions: self.counts.evictions.load(Relaxed),
-            expirations: self.counts.expirations.load(Relaxed),
+            insertions,
+            evictions,
+            expirations,
             entries: self.store.total().entries(),
             bytes: self.store.total().bytes(),
         }
@@ -261,18 +248,11 @@ where
         value
     }
 
-    /// Counts what left and tells the listeners. No lock is held here, nor when it is dropped after.
+    /// Tells the listeners of what left. No lock is held here, nor when it is dropped after.
     fn told(&self, gone: impl IntoIterator<Item = Gone<K, V>>) {
         for Gone { key, slot, cause, .. } in gone {
             let listener: &Option<Listener<K, V>> = match cause {
-                RemovalCause::Evicted => {
-                    self.counts.evictions.fetch_add(1, Relaxed);
-                    &self.options.on_eviction
-                }
-                RemovalCause::Expired => {
-                    self.counts.expirations.fetch_add(1, Relaxed);
-                    &self.options.on_eviction
-                }
+                RemovalCause::Evicted | RemovalCause::Expired => &self.options.on_eviction,
                 RemovalCause::Replaced | RemovalCause::Removed => &self.options.on_removal,
             };
             if let Some(listener) = listener {

@@ -52,8 +52,17 @@ struct Shard<K, V> {
     lists: Vec<Option<List<K, V>>>,
     /// Counts uses, to tell which of two groups' coldest entries is colder.
     tick: u64,
-    hits: u64,
-    misses: u64,
+    counts: Counts,
+}
+
+/// What was done, counted where it is done, under the lock.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) insertions: u64,
+    pub(crate) evictions: u64,
+    pub(crate) expirations: u64,
 }
 
 #[derive(Debug)]
@@ -117,7 +126,7 @@ impl<K, V> Store<K, V> {
 
 impl<K: Eq, V> Store<K, V> {
     pub(crate) fn new(shards: usize, total: Quota, fronts: Quota, policy: EvictionPolicy) -> Self {
-        let shard = || Mutex::new(Shard { lists: Vec::new(), tick: 0, hits: 0, misses: 0 });
+        let shard = || Mutex::new(Shard { lists: Vec::new(), tick: 0, counts: Counts::default() });
         Self { shards: (0..shards.next_power_of_two()).map(|_| shard()).collect(), total, fronts, policy }
     }
 
@@ -135,24 +144,25 @@ impl<K: Eq, V> Store<K, V> {
         V: Clone,
     {
         let mut shard = self.shard(hash);
-        let Shard { lists, tick, hits, misses } = &mut *shard;
+        let Shard { lists, tick, counts } = &mut *shard;
         *tick += 1;
         if let Some(Some(list)) = lists.get_mut(group) {
             match list.policy.lookup(hash, key, |slot| slot.is_live(now)) {
                 Lookup::Hit(slot) => {
                     slot.touch(*tick, now);
-                    *hits += 1;
+                    counts.hits += 1;
                     return (Some(slot.value.clone()), None);
                 }
                 Lookup::Gone(key, slot) => {
-                    *misses += 1;
+                    counts.misses += 1;
+                    counts.expirations += 1;
                     self.release(&list.group, slot.weight);
                     return (None, Some(Gone { key, slot, cause: RemovalCause::Expired, group }));
                 }
                 Lookup::Miss => {}
             }
         }
-        *misses += 1;
+        counts.misses += 1;
         (None, None)
     }
 
@@ -223,6 +233,7 @@ impl<K: Eq, V> Store<K, V> {
             match room {
                 Ok(()) => {
                     shard.tick += 1;
+                    shard.counts.insertions += 1;
                     slot.tick = shard.tick;
                     shard.list_of(group, self.policy).policy.insert(hash, key, slot);
                     return Ok(gone);
@@ -282,11 +293,17 @@ impl<K: Eq, V> Store<K, V> {
         Some(entries)
     }
 
-    /// Reads that found something, and that did not.
-    pub(crate) fn reads(&self) -> (u64, u64) {
-        self.shards.iter().fold((0, 0), |(hits, misses), shard| {
-            let shard = shard.lock();
-            (hits + shard.hits, misses + shard.misses)
+    /// What was done since the store was made.
+    pub(crate) fn counts(&self) -> Counts {
+        self.shards.iter().fold(Counts::default(), |sum, shard| {
+            let Counts { hits, misses, insertions, evictions, expirations } = shard.lock().counts;
+            Counts {
+                hits: sum.hits + hits,
+                misses: sum.misses + misses,
+                insertions: sum.insertions + insertions,
+                evictions: sum.evictions + evictions,
+                expirations: sum.expirations + expirations,
+            }
         })
     }
 
@@ -372,9 +389,12 @@ impl<K: Eq, V> Store<K, V> {
     fn extract(&self, cause: RemovalCause, gone: impl Fn(usize, &Slot<V>) -> bool) -> Vec<Gone<K, V>> {
         let mut all = Vec::new();
         for shard in &self.shards {
-            for list in shard.lock().lists.iter_mut().flatten() {
+            let mut shard = shard.lock();
+            let Shard { lists, counts, .. } = &mut *shard;
+            for list in lists.iter_mut().flatten() {
                 let index = list.group.index;
                 for (key, slot) in list.policy.extract(|slot| gone(index, slot)) {
+                    counts.expirations += u64::from(cause == RemovalCause::Expired);
                     self.release(&list.group, slot.weight);
                     all.push(Gone { key, slot, cause, group: index });
                 }
@@ -396,24 +416,32 @@ impl<K: Eq, V> Shard<K, V> {
         Q: Equivalent<K> + ?Sized,
     {
         let (key, slot) = self.list(group)?.policy.remove(hash, key)?;
+        self.counts.expirations += u64::from(cause == RemovalCause::Expired);
         Some(Gone { key, slot, cause, group })
     }
 
-    /// Takes out an entry in scope: of the group whose oldest entry is the oldest, the one that its policy gives. Its
-    /// room stays reserved.
+    /// Takes out the entry of a group in scope that its policy gives. Its room stays reserved.
     fn evict(&mut self, scope: Scope) -> Option<(&Group, Gone<K, V>)> {
         let list = match scope {
-            Scope::Group(index) => self.list(index)?,
+            Scope::Group(index) => self.lists.get_mut(index)?.as_mut()?,
             Scope::Fronts | Scope::All => {
                 let in_scope = |list: &&mut List<K, V>| matches!(scope, Scope::All) || list.group.front;
-                let lists = self.lists.iter_mut().flatten().filter(in_scope);
-                lists
-                    .filter_map(|list| Some((list.policy.oldest()?.tick, list)))
-                    .min_by_key(|(tick, _)| *tick)?
-                    .1
+                let mut lists = self.lists.iter_mut().flatten().filter(in_scope);
+                // Alone, nearly always, unless the memory is that of a larger cache.
+                match (lists.next()?, lists.next()) {
+                    (alone, None) => alone,
+                    // Of several groups, the one whose oldest entry is the oldest.
+                    (first, Some(second)) => {
+                        let all = [first, second].into_iter().chain(lists);
+                        all.filter_map(|list| Some((list.policy.oldest()?.tick, list)))
+                            .min_by_key(|(tick, _)| *tick)?
+                            .1
+                    }
+                }
             }
         };
         let (key, slot) = list.policy.evict()?;
+        self.counts.evictions += 1;
         let gone = Gone { key, slot, cause: RemovalCause::Evicted, group: list.group.index };
         Some((&list.group, gone))
     }

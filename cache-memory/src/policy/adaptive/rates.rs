@@ -59,7 +59,7 @@ impl Rates {
         let rates = &self.rate[usize::from(class)];
         let place = (self.log(age) - 0.5).clamp(0.0, (BUCKETS - 1) as f32);
         let (here, next) = (place as usize, (place as usize + 1).min(BUCKETS - 1));
-        rates[here] + place.fract() * (rates[next] - rates[here])
+        rates[here] + (place - here as f32) * (rates[next] - rates[here])
     }
 
     /// An entry was used at this age.
