@@ -13,9 +13,11 @@
 //! when the tier tells of it: an expired entry that nobody asks for counts once maintenance removes it.
 
 use std::{
-    cell::Cell,
     fmt,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{
+        AtomicU64, AtomicUsize,
+        Ordering::{Acquire, Relaxed, Release},
+    },
 };
 
 use crate::{Level, Usage};
@@ -151,9 +153,9 @@ pub(crate) enum Event {
 }
 
 const EVENTS: usize = 7;
-const STRIPES: usize = 8;
 
-/// Counters in stripes: a thread counts in its own, so that two threads do not write one cache line.
+/// Counters in stripes: up to seven threads count in one of their own, without an atomic operation that others would
+/// have to wait for; all other threads share the last one.
 #[derive(Debug, Default)]
 pub(crate) struct Counters([Stripe; STRIPES]);
 
@@ -164,7 +166,15 @@ struct Stripe([AtomicU64; EVENTS]);
 impl Counters {
     #[inline]
     pub(crate) fn count(&self, event: Event) {
-        self.0[stripe()].0[event as usize].fetch_add(1, Relaxed);
+        // While a thread's locals are torn down, it shares.
+        let stripe = OWN.try_with(|own| own.0).unwrap_or(SHARED);
+        let counter = &self.0[stripe].0[event as usize];
+        if stripe == SHARED {
+            counter.fetch_add(1, Relaxed);
+        } else {
+            // Nobody else writes here.
+            counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
+        }
     }
 
     pub(crate) fn of(&self, event: Event) -> u64 {
@@ -185,12 +195,34 @@ impl Counters {
     }
 }
 
-#[inline]
-fn stripe() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static STRIPE: Cell<usize> = Cell::new(NEXT.fetch_add(1, Relaxed) % STRIPES);
+const STRIPES: usize = 8;
+const SHARED: usize = STRIPES - 1;
+
+/// Which stripes belong to a thread, one bit each.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static OWN: Own = Own::take();
+}
+
+/// A stripe that belongs to this thread until it ends.
+struct Own(usize);
+
+impl Own {
+    fn take() -> Self {
+        let free = |taken: usize| Some(taken.trailing_ones() as usize).filter(|&stripe| stripe < SHARED);
+        let take = |taken: usize| Some(taken | 1 << free(taken)?);
+        // Acquires what a thread that had it before has counted.
+        TAKEN
+            .fetch_update(Acquire, Relaxed, take)
+            .map_or(Self(SHARED), |before| Self(free(before).unwrap_or(SHARED)))
     }
-    // While a thread's locals are torn down, any stripe will do.
-    STRIPE.try_with(Cell::get).unwrap_or(0)
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        if self.0 != SHARED {
+            TAKEN.fetch_and(!(1 << self.0), Release);
+        }
+    }
 }

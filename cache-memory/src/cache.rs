@@ -16,7 +16,7 @@ use crate::{
     builder::{Listener, Options},
     gate::{Entrance, Gates},
     slot::Slot,
-    store::{Counts, Gone, Group, Store},
+    store::{Counts, Found, Gone, Group, Store},
 };
 
 /// A cache in memory, bounded in entries and optionally in bytes, with a time to live.
@@ -105,12 +105,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let (value, expired) = self.store.get(0, self.hasher.hash_one(key), key, self.clock.now());
-        // On the way of every hit: an empty option is cheaper to test than to hand over.
-        if let Some(expired) = expired {
-            self.told([expired]);
-        }
-        value
+        self.found(self.store.get(0, self.hasher.hash_one(key), key, self.clock.now()))
     }
 
     /// Whether there is a value under `key`. Counts neither as a read nor as a use.
@@ -243,9 +238,18 @@ where
     where
         Q: Equivalent<K> + ?Sized,
     {
-        let (value, expired) = self.store.peek(0, hash, key, self.clock.now());
-        self.told(expired);
-        value
+        self.found(self.store.peek(0, hash, key, self.clock.now()))
+    }
+
+    #[inline]
+    fn found(&self, found: Found<K, V>) -> Option<V> {
+        match found {
+            Ok(value) => Some(value),
+            Err(expired) => {
+                self.told(expired.map(|gone| *gone));
+                None
+            }
+        }
     }
 
     /// Tells the listeners of what left. No lock is held here, nor when it is dropped after.

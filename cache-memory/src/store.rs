@@ -87,6 +87,10 @@ pub(crate) struct Gone<K, V> {
     pub(crate) group: usize,
 }
 
+/// What a look finds: a value, or else perhaps an entry whose time was over. In a box, since that is rare and a hit
+/// should not carry the room for it.
+pub(crate) type Found<K, V> = Result<V, Option<Box<Gone<K, V>>>>;
+
 /// Entries that left at once: one, nearly always.
 pub(crate) type AllGone<K, V> = SmallVec<[Gone<K, V>; 1]>;
 
@@ -130,15 +134,9 @@ impl<K: Eq, V> Store<K, V> {
         Self { shards: (0..shards.next_power_of_two()).map(|_| shard()).collect(), total, fronts, policy }
     }
 
-    /// The value under `key`, and the entry instead if its time was over.
+    /// The value under `key`, or else the entry if its time was over.
     #[inline]
-    pub(crate) fn get<Q>(
-        &self,
-        group: usize,
-        hash: u64,
-        key: &Q,
-        now: Time,
-    ) -> (Option<V>, Option<Gone<K, V>>)
+    pub(crate) fn get<Q>(&self, group: usize, hash: u64, key: &Q, now: Time) -> Found<K, V>
     where
         Q: Equivalent<K> + ?Sized,
         V: Clone,
@@ -151,38 +149,32 @@ impl<K: Eq, V> Store<K, V> {
                 Lookup::Hit(slot) => {
                     slot.touch(*tick, now);
                     counts.hits += 1;
-                    return (Some(slot.value.clone()), None);
+                    return Ok(slot.value.clone());
                 }
                 Lookup::Gone(key, slot) => {
                     counts.misses += 1;
                     counts.expirations += 1;
                     self.release(&list.group, slot.weight);
-                    return (None, Some(Gone { key, slot, cause: RemovalCause::Expired, group }));
+                    return Err(Some(Box::new(Gone { key, slot, cause: RemovalCause::Expired, group })));
                 }
                 Lookup::Miss => {}
             }
         }
         counts.misses += 1;
-        (None, None)
+        Err(None)
     }
 
     /// [`get`](Self::get) that counts neither as a read nor as a use.
-    pub(crate) fn peek<Q>(
-        &self,
-        group: usize,
-        hash: u64,
-        key: &Q,
-        now: Time,
-    ) -> (Option<V>, Option<Gone<K, V>>)
+    pub(crate) fn peek<Q>(&self, group: usize, hash: u64, key: &Q, now: Time) -> Found<K, V>
     where
         Q: Equivalent<K> + ?Sized,
         V: Clone,
     {
         let mut shard = self.shard(hash);
         match shard.list(group).and_then(|list| list.policy.peek(hash, key)) {
-            Some(slot) if slot.is_live(now) => (Some(slot.value.clone()), None),
-            Some(_) => (None, self.take_out(&mut shard, group, hash, key, RemovalCause::Expired)),
-            None => (None, None),
+            Some(slot) if slot.is_live(now) => Ok(slot.value.clone()),
+            Some(_) => Err(self.take_out(&mut shard, group, hash, key, RemovalCause::Expired).map(Box::new)),
+            None => Err(None),
         }
     }
 

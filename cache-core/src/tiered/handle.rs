@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use bytes::Bytes;
+
 use super::{
     Owner,
     space::{Seat, Space},
@@ -199,19 +201,23 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// What `seat` gave, as a value. This is where a read is counted.
     #[inline]
     fn open(&self, seat: &Seat, key: &Key<'_>, entry: Option<Entry>) -> Option<Arc<T>> {
-        let value =
-            entry.filter(|entry| entry.fingerprint == self.codec.fingerprint()).and_then(|entry| match entry
-                .value
-            {
-                Value::Live(live) => live.downcast(),
-                Value::Bytes(bytes) => {
-                    let decoded = self.codec.decode(&bytes);
-                    seat.heard(&decoded, key);
-                    decoded.ok().map(Arc::new)
+        let value = match entry {
+            Some(Entry { value, fingerprint, .. }) if fingerprint == self.codec.fingerprint() => {
+                match value {
+                    Value::Live(live) => live.downcast(),
+                    Value::Bytes(bytes) => self.decode(seat, key, &bytes),
                 }
-            });
+            }
+            _ => None,
+        };
         seat.counters.count(if value.is_some() { Event::Hit } else { Event::Miss });
         value
+    }
+
+    fn decode(&self, seat: &Seat, key: &Key<'_>, bytes: &Bytes) -> Option<Arc<T>> {
+        let decoded = self.codec.decode(bytes);
+        seat.heard(&decoded, key);
+        decoded.ok().map(Arc::new)
     }
 
     /// The entry under `key`, without counting a read or a use.
