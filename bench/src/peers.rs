@@ -1,4 +1,6 @@
 //! The caches and tools of others, set up as their documentation advises.
 
+pub(crate) mod fjall;
 pub(crate) mod hit_ratio;
 pub(crate) mod memory;
+pub(crate) mod redb;
