@@ -13,13 +13,13 @@ use crate::peers::{fjall::Fjall, redb::Redb};
 
 pub(crate) fn filled_redb(path: &Path, rows: &Rows) -> Result<Redb> {
     let redb = Redb::open(path)?;
-    rows.pieces().try_for_each(|piece| redb.insert(piece.iter().map(Row::parts)))?;
+    rows.pieces(str::to_owned).try_for_each(|piece| redb.insert(piece.iter().map(Row::parts)))?;
     Ok(redb)
 }
 
 pub(crate) fn filled_fjall(folder: &Path, rows: &Rows) -> Result<Fjall> {
     let fjall = Fjall::open(folder)?;
-    rows.pieces().try_for_each(|piece| fjall.insert(piece.iter().map(Row::parts)))?;
+    rows.pieces(str::to_owned).try_for_each(|piece| fjall.insert(piece.iter().map(Row::parts)))?;
     fjall.settle()?;
     Ok(fjall)
 }

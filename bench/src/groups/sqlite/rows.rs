@@ -41,11 +41,13 @@ impl Rows {
         Row { name: name(number), value: self.pool.slice(place..place + self.size) }
     }
 
-    /// All entries, in pieces of some thousand.
-    pub(crate) fn pieces(&self) -> impl Iterator<Item = Vec<Row>> {
-        const PIECE: u64 = 10_000;
-        let starts = (0..self.count).step_by(PIECE as usize);
-        starts.map(|start| (start..self.count.min(start + PIECE)).map(|number| self.row(number)).collect())
+    /// All entries, in pieces of some thousand. Sorted by what a store sorts by, a million of them takes seconds and not
+    /// minutes.
+    pub(crate) fn pieces<K: Ord>(&self, order: impl Fn(&str) -> K) -> impl Iterator<Item = Vec<Row>> {
+        let mut numbers: Vec<u64> = (0..self.count).collect();
+        numbers.sort_by_cached_key(|&number| order(&name(number)));
+        let pieces: Vec<Vec<u64>> = numbers.chunks(10_000).map(<[u64]>::to_vec).collect();
+        pieces.into_iter().map(|piece| piece.into_iter().map(|number| self.row(number)).collect())
     }
 
     pub(crate) fn names(&self) -> Arc<[String]> {
