@@ -30,13 +30,6 @@ impl Cacache {
         Ok(())
     }
 
-    pub(crate) fn remove(&self, name: &str) -> Result<()> {
-        if let Some(found) = cacache::metadata_sync(&self.folder, name)? {
-            cacache::remove_hash_sync(&self.folder, &found.integrity)?;
-        }
-        Ok(cacache::remove_sync(&self.folder, name)?)
-    }
-
     pub(crate) fn get(&self, name: &str) -> Result<Vec<u8>> {
         Ok(cacache::read_sync(&self.folder, name)?)
     }

@@ -105,10 +105,6 @@ impl Files for ByHand {
         Ok(fs::rename(temporary, self.folder.join(name))?)
     }
 
-    fn remove(&mut self, name: &str) -> Result<()> {
-        Ok(fs::remove_file(self.folder.join(name))?)
-    }
-
     fn get(&mut self, name: &str) -> Result<Bytes> {
         let stored = fs::read(self.folder.join(name))?;
         let (len, mut stored) = stored.split_at(8);

@@ -33,10 +33,6 @@ impl Files for Ours {
         Ok(self.cache.put(&key, &Entry::from_bytes(value.clone(), 0), &Unguarded)?)
     }
 
-    fn remove(&mut self, name: &str) -> Result<()> {
-        Ok(self.cache.remove(&Key::new(&self.category, name)?, &Unguarded)?)
-    }
-
     fn get(&mut self, name: &str) -> Result<Bytes> {
         let entry = self.cache.get(&Key::new(&self.category, name)?)?.context("the entry is gone")?;
         Ok(entry.value.to_bytes()?)

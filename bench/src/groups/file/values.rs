@@ -26,6 +26,17 @@ impl Values {
         };
         Self { entries: (0..count).map(|number| (format!("entry number {number}"), value(number))).collect() }
     }
+
+    /// Entries that there were not in an earlier turn, with values that there were not.
+    pub(super) fn new_entries(&self, turn: u64, count: u64) -> Vec<(String, Bytes)> {
+        let entry = |(number, (_, value)): (u64, &(String, Bytes))| {
+            let name = format!("entry number {number} of turn {turn}");
+            let mut value = value.to_vec();
+            value[..name.len()].copy_from_slice(name.as_bytes());
+            (name, value.into())
+        };
+        (0..count).zip(self.entries.iter().cycle()).map(entry).collect()
+    }
 }
 
 fn text(seed: u64, size: usize) -> Bytes {
