@@ -15,18 +15,16 @@ use std::{rc::Rc, time::Duration};
 use anyhow::Result;
 use warmstart::sqlite::{Durability, SqliteCache};
 
+#[cfg(feature = "peers")]
+pub(super) use self::peers::{filled_fjall, filled_redb};
 use self::{
     filled::{Filled, Stores},
-    insertion::Insertion,
-    requests::reads,
+    insertion::{Insertion, Writer},
+    requests::{Reader, Requests, reads},
+    rows::Row,
     statement::Transaction,
 };
-pub(crate) use self::{
-    insertion::Writer,
-    ours::Ours,
-    requests::{Reader, Requests},
-    rows::{Row, Rows},
-};
+pub(super) use self::{ours::Ours, rows::Rows, statement::set_up};
 use crate::bench::Bench;
 
 const FEW: u64 = 10_000;
@@ -117,8 +115,9 @@ fn insert(bench: &mut Bench<'_>) -> Result<()> {
             let mut insertion = Insertion::new(case, size)?;
             // Ten batches a turn, and the flush at its end.
             insertion.ours(Durability::default(), 1)?;
-            insertion.statement("a transaction each, same tables", Transaction::Each)?;
-            insertion.statement("one transaction, same tables", Transaction::Around)?;
+            insertion.statement("a transaction each, same tables", 1)?;
+            insertion.statement("one transaction, same tables", usize::MAX)?;
+            insertion.statement("a transaction for 1,000, same tables", 1_000)?;
             #[cfg(feature = "peers")]
             insertion.peers()?;
             Ok(())
@@ -129,7 +128,7 @@ fn insert(bench: &mut Bench<'_>) -> Result<()> {
         case.rounds(5);
         let mut insertion = Insertion::new(case, 1_024)?;
         insertion.ours(Durability::default(), 100)?;
-        insertion.statement("one transaction, same tables", Transaction::Around)?;
+        insertion.statement("one transaction, same tables", usize::MAX)?;
         #[cfg(feature = "peers")]
         insertion.peers()?;
         Ok(())
@@ -139,7 +138,7 @@ fn insert(bench: &mut Bench<'_>) -> Result<()> {
         case.rounds(15);
         let mut insertion = Insertion::new(case, 1_024)?;
         insertion.ours(Durability::Immediate, 1)?;
-        insertion.statement("a transaction each, same tables", Transaction::Each)?;
+        insertion.statement("a transaction each, same tables", 1)?;
         #[cfg(feature = "peers")]
         insertion.immediate_peers()?;
         Ok(())

@@ -42,8 +42,9 @@ impl<'c, 's> Insertion<'c, 's> {
         Ok(())
     }
 
-    pub(super) fn statement(&mut self, name: &str, transaction: Transaction) -> Result<()> {
-        let statement = Statement::open(&self.path(), transaction)?;
+    /// The floor, with so many rows in a transaction.
+    pub(super) fn statement(&mut self, name: &str, at_once: usize) -> Result<()> {
+        let statement = Statement::open(&self.path(), Transaction::Each)?.at_once(at_once);
         self.subject(name, statement);
         Ok(())
     }

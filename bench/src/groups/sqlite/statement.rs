@@ -22,31 +22,42 @@ use super::{Reader, Requests, Row, Writer, ours::CATEGORY};
 const ROW: &str = "SELECT key, created_at, expires_at, fingerprint, codec, raw_size, checksum, value
      FROM entries WHERE id = ?1";
 
-/// When a transaction begins and ends.
+/// When the transaction of reads begins and ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Transaction {
-    /// One for each row.
+pub(super) enum Transaction {
+    /// With each of them.
     Each,
-    /// One around all rows of a turn.
+    /// Before and after all of a turn.
     Around,
 }
 
 /// A connection to a file that the tier has made.
-pub(crate) struct Statement {
+pub(super) struct Statement {
     conn: Connection,
     category: Arc<Category>,
     transaction: Transaction,
+    at_once: usize,
 }
 
 impl Statement {
     /// Opens the file, making it if it is not there, with what the tier sets itself.
-    pub(crate) fn open(path: &Path, transaction: Transaction) -> Result<Self> {
+    pub(super) fn open(path: &Path, transaction: Transaction) -> Result<Self> {
         if !path.exists() {
             SqliteCache::open(path)?.close()?;
         }
         let conn = Connection::open(path)?;
         set_up(&conn)?;
-        Ok(Self { conn, category: Category::new(0, CATEGORY, Route::sqlite())?, transaction })
+        Ok(Self {
+            conn,
+            category: Category::new(0, CATEGORY, Route::sqlite())?,
+            transaction,
+            at_once: usize::MAX,
+        })
+    }
+
+    /// So many rows in a transaction that writes, and not all of a turn.
+    pub(super) fn at_once(self, at_once: usize) -> Self {
+        Self { at_once, ..self }
     }
 
     fn id(&self, name: &str) -> Result<i64> {
@@ -118,28 +129,19 @@ impl Writer for Statement {
             Ok((i64::from(old.is_none()), size - old.unwrap_or(0)))
         };
         let start = Instant::now();
-        let mut rows: Vec<(i64, &Row)> =
-            rows.iter().map(|row| Ok((self.id(&row.name)?, row))).collect::<Result<_>>()?;
-        match self.transaction {
-            Transaction::Each => {
-                for (id, row) in rows {
-                    begin.execute([])?;
-                    totals.execute(write(id, row)?)?;
-                    commit.execute([])?;
-                }
+        for rows in rows.chunks(self.at_once) {
+            let mut rows: Vec<(i64, &Row)> =
+                rows.iter().map(|row| Ok((self.id(&row.name)?, row))).collect::<Result<_>>()?;
+            // In the order of the primary key, as the tier does.
+            rows.sort_unstable_by_key(|(id, _)| *id);
+            begin.execute([])?;
+            let mut more = (0, 0);
+            for (id, row) in rows {
+                let (entries, bytes) = write(id, row)?;
+                more = (more.0 + entries, more.1 + bytes);
             }
-            Transaction::Around => {
-                // In the order of the primary key, as the tier writes them.
-                rows.sort_unstable_by_key(|(id, _)| *id);
-                begin.execute([])?;
-                let mut more = (0, 0);
-                for (id, row) in rows {
-                    let (entries, bytes) = write(id, row)?;
-                    more = (more.0 + entries, more.1 + bytes);
-                }
-                totals.execute(more)?;
-                commit.execute([])?;
-            }
+            totals.execute(more)?;
+            commit.execute([])?;
         }
         Ok(start.elapsed())
     }
