@@ -50,6 +50,11 @@ impl Foyer {
         Ok(entry.value().len())
     }
 
+    /// Waits until what is queued is written.
+    pub(crate) fn settle(&self) {
+        self.runtime.block_on(self.cache.storage().wait());
+    }
+
     pub(crate) fn close(&self) -> Result<()> {
         Ok(self.runtime.block_on(self.cache.close())?)
     }

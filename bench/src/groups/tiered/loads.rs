@@ -11,6 +11,7 @@ use anyhow::Result;
 use parking_lot::Mutex;
 use warmstart::{
     CacheOptions, Handle, Route, Routes,
+    core::Tier,
     file::FileCache,
     sqlite::{SqliteCache, Typed},
 };
@@ -32,12 +33,17 @@ pub(super) fn value(number: u64) -> String {
 pub(super) trait Loads: Sync {
     /// The length of the value. A loader owns what it needs, since that of some runs elsewhere.
     fn load(&self, name: &str, make: impl FnOnce() -> String + Send + 'static) -> Result<usize>;
+
+    /// Returns once nothing is left to be written, which would else go on while others have their turn.
+    fn settle(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Ours: a typed handle of a cache of all tiers.
 pub(super) struct Tiered {
     handle: Handle<String>,
-    _cache: warmstart::Cache,
+    cache: warmstart::Cache,
 }
 
 impl Tiered {
@@ -47,13 +53,17 @@ impl Tiered {
             .routes(Routes::empty())
             .memory_entries(CAPACITY as u64)
             .open_strict()?;
-        Ok(Self { handle: cache.define("values", route)?, _cache: cache })
+        Ok(Self { handle: cache.define("values", route)?, cache })
     }
 }
 
 impl Loads for Tiered {
     fn load(&self, name: &str, make: impl FnOnce() -> String + Send + 'static) -> Result<usize> {
         Ok(self.handle.get_or_load(name, || Ok::<_, Infallible>(make()))?.len())
+    }
+
+    fn settle(&self) -> Result<()> {
+        Ok(self.cache.flush()?)
     }
 }
 
@@ -78,17 +88,18 @@ impl Loads for Once {
 pub(super) struct Mapped {
     front: Mutex<HashMap<String, Arc<String>>>,
     home: Typed<String>,
+    tier: Arc<dyn Tier>,
 }
 
 impl Mapped {
     pub(super) fn sqlite(dir: &Path) -> Result<Self> {
-        let home = SqliteCache::open(dir.join("cache.db"))?.typed("values")?;
-        Ok(Self { front: Mutex::default(), home })
+        let tier = SqliteCache::open(dir.join("cache.db"))?;
+        Ok(Self { front: Mutex::default(), home: tier.typed("values")?, tier: Arc::new(tier) })
     }
 
     pub(super) fn file(dir: &Path) -> Result<Self> {
-        let home = FileCache::open(dir.join("files"))?.typed("values")?;
-        Ok(Self { front: Mutex::default(), home })
+        let tier = FileCache::open(dir.join("files"))?;
+        Ok(Self { front: Mutex::default(), home: tier.typed("values")?, tier: Arc::new(tier) })
     }
 }
 
@@ -109,6 +120,10 @@ impl Loads for Mapped {
         self.front.lock().insert(name.to_owned(), Arc::clone(&value));
         Ok(value.len())
     }
+
+    fn settle(&self) -> Result<()> {
+        Ok(self.tier.flush()?)
+    }
 }
 
 #[cfg(feature = "peers")]
@@ -122,5 +137,10 @@ impl Loads for Moka {
 impl Loads for Foyer {
     fn load(&self, name: &str, make: impl FnOnce() -> String + Send + 'static) -> Result<usize> {
         Self::load(self, name, make)
+    }
+
+    fn settle(&self) -> Result<()> {
+        Self::settle(self);
+        Ok(())
     }
 }
