@@ -113,7 +113,8 @@ fn insert(bench: &mut Bench<'_>) -> Result<()> {
             case.operations(inserted / scale);
             case.rounds(rounds);
             let mut insertion = Insertion::new(case, size)?;
-            // Ten batches a turn, and the flush at its end.
+            // With the flush at the end of a turn. What comes while a batch is committed makes the next one, which is
+            // larger than the thousand entries that start a commit.
             insertion.ours(Durability::default(), 1)?;
             insertion.statement("a transaction each, same tables", 1)?;
             insertion.statement("one transaction, same tables", usize::MAX)?;
