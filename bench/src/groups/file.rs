@@ -1,7 +1,166 @@
-use anyhow::Result;
+//! Reads, writes and streams of the file tier. What is read is in the page cache of the operating system, and what is
+//! written is not forced to the disk, by nobody.
 
-use crate::bench::Bench;
+mod by_hand;
+mod ours;
+mod values;
 
-pub(super) fn run(_bench: &mut Bench<'_>) -> Result<()> {
+use std::{hint::black_box, rc::Rc, time::Instant};
+
+use anyhow::{Result, ensure};
+use warmstart::{Bytes, Compression};
+
+use self::{
+    by_hand::{ByHand, Checksum},
+    ours::Ours,
+    values::{Kind, Values},
+};
+use crate::bench::{Bench, Case};
+#[cfg(feature = "peers")]
+use crate::peers::cacache::Cacache;
+
+/// How much a stream gives or takes at once.
+const PIECE: usize = 64 << 10;
+
+/// A store of whole values and of streams.
+trait Files {
+    fn put(&mut self, name: &str, value: &Bytes) -> Result<()>;
+
+    fn get(&mut self, name: &str) -> Result<Bytes>;
+
+    /// Stores a value, piece by piece.
+    fn write(&mut self, name: &str, value: &[u8]) -> Result<()>;
+
+    /// Reads a value piece by piece, each into the same place, and says how many bytes there were.
+    fn read(&mut self, name: &str, piece: &mut [u8]) -> Result<usize>;
+}
+
+/// What is done with one entry after the other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Get,
+    /// Reads a stream.
+    Read,
+    /// Stores a new entry.
+    Put,
+    /// Stores a new entry as a stream.
+    Write,
+}
+
+pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
+    use Compression::{Lz4, None, Zstd};
+    use Kind::{Random, Text};
+    use Work::{Get, Put, Read, Write};
+    const KB: usize = 1 << 10;
+    const MB: usize = 1 << 20;
+
+    // It stays until the end. ext4 without a journal does not use the inode of a deleted file again for minutes, and
+    // passes over all of these when it makes one: a millisecond each, which would hide what is measured.
+    let folder = tempfile::tempdir()?;
+    // Of the product of all sizes, contents and compressions, what differs from its neighbours.
+    for (name, work, compression, kind, size) in [
+        ("get 4 KB, lz4", Get, Lz4, Text, 4 * KB),
+        ("get 64 KB, lz4", Get, Lz4, Text, 64 * KB),
+        ("get 1 MB, lz4", Get, Lz4, Text, MB),
+        ("get 16 MB, lz4", Get, Lz4, Text, 16 * MB),
+        ("get 64 KB, zstd", Get, Zstd, Text, 64 * KB),
+        ("get 1 MB, zstd", Get, Zstd, Text, MB),
+        ("get 64 KB, none", Get, None, Text, 64 * KB),
+        ("get 1 MB, none", Get, None, Text, MB),
+        ("get 1 MB, lz4, incompressible", Get, Lz4, Random, MB),
+        ("put 4 KB, lz4", Put, Lz4, Text, 4 * KB),
+        ("put 64 KB, lz4", Put, Lz4, Text, 64 * KB),
+        ("put 1 MB, lz4", Put, Lz4, Text, MB),
+        ("put 16 MB, lz4", Put, Lz4, Text, 16 * MB),
+        ("put 1 MB, zstd", Put, Zstd, Text, MB),
+        ("put 1 MB, none", Put, None, Text, MB),
+        ("put 1 MB, lz4, incompressible", Put, Lz4, Random, MB),
+        ("read a stream of 16 MB, lz4", Read, Lz4, Text, 16 * MB),
+        ("write a stream of 16 MB, lz4", Write, Lz4, Text, 16 * MB),
+    ] {
+        bench.case(name, |case| {
+            if matches!(work, Put | Write) {
+                // They stay, and should not fill the disk: at most 4 MiB in a turn.
+                case.operations(((4 * MB / size) as u64).clamp(1, 32));
+            }
+            case.rounds(if size > MB { 7 } else { 21 });
+            let values = Rc::new(Values::new(kind, size));
+            let folder = folder.path().join(name);
+            let mut subject = |name: &str, files: Box<dyn Files>| add(case, name, work, files, &values);
+            subject("FileCache", Box::new(Ours::open(&folder.join("ours"), compression)?))?;
+            let (plain, verified) = match work {
+                Get | Read => ("read, decompress", "read, verify XXH3, decompress"),
+                Put | Write => ("compress, write, rename", "compress, XXH3, write, rename"),
+            };
+            let by_hand = |name: &str, checksum| ByHand::new(&folder.join(name), compression, checksum);
+            subject(plain, Box::new(by_hand("plain", Checksum::Ignored)?))?;
+            subject(verified, Box::new(by_hand("verified", Checksum::Verified)?))?;
+            #[cfg(feature = "peers")]
+            {
+                subject("cacache, SHA-256", Box::new(Cacache::new(&folder.join("sha256"))))?;
+                subject("cacache, XXH3", Box::new(Cacache::new(&folder.join("xxh3")).xxh3()))?;
+            }
+            Ok(())
+        })?;
+    }
     Ok(())
+}
+
+/// A subject that has stored all values.
+fn add(
+    case: &mut Case<'_>,
+    name: &str,
+    work: Work,
+    mut files: Box<dyn Files>,
+    values: &Rc<Values>,
+) -> Result<()> {
+    for (name, value) in &values.entries {
+        files.put(name, value)?;
+    }
+    let values = Rc::clone(values);
+    let (mut turns, mut piece) = (0, vec![0; PIECE]);
+    case.subject(name, move |times| {
+        turns += 1;
+        let entries = values.entries.iter().cycle().take(usize::try_from(times)?);
+        let new = match work {
+            Work::Put | Work::Write => values.new_entries(turns, times),
+            _ => vec![],
+        };
+        let start = Instant::now();
+        match work {
+            Work::Get => {
+                for (name, value) in entries {
+                    ensure!(black_box(files.get(name)?).len() == value.len(), "another value");
+                }
+            }
+            Work::Read => {
+                for (name, value) in entries {
+                    ensure!(files.read(name, &mut piece)? == value.len(), "another value");
+                }
+            }
+            Work::Put => new.iter().try_for_each(|(name, value)| files.put(name, value))?,
+            Work::Write => new.iter().try_for_each(|(name, value)| files.write(name, value))?,
+        }
+        Ok(start.elapsed())
+    });
+    Ok(())
+}
+
+#[cfg(feature = "peers")]
+impl Files for Cacache {
+    fn put(&mut self, name: &str, value: &Bytes) -> Result<()> {
+        Self::put(self, name, value)
+    }
+
+    fn get(&mut self, name: &str) -> Result<Bytes> {
+        Ok(Self::get(self, name)?.into())
+    }
+
+    fn write(&mut self, name: &str, value: &[u8]) -> Result<()> {
+        Self::write(self, name, value.chunks(PIECE))
+    }
+
+    fn read(&mut self, name: &str, piece: &mut [u8]) -> Result<usize> {
+        Self::read(self, name, piece)
+    }
 }
