@@ -96,7 +96,7 @@ impl<'o> Bench<'o> {
         build(&mut case)?;
         if let Some((subject, times)) = once {
             if let Some(subject) = case.subjects.iter_mut().find(|it| it.name == subject) {
-                (subject.run)(times)?;
+                instructions::counted(&mut subject.run, times)?;
             }
             return Ok(());
         }
