@@ -188,6 +188,8 @@ impl<'o> Bench<'o> {
             p99: at(0.99),
             min: at(0.0),
             max: at(1.0),
+            low: at(0.05),
+            high: at(0.95),
             ratio_to_ours: None,
             instructions: None,
         }
