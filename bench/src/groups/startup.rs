@@ -4,6 +4,7 @@ mod lazy;
 mod loader;
 mod makespan;
 mod migrations;
+mod rusqlite_migration;
 
 use anyhow::Result;
 

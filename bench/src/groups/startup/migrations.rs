@@ -12,18 +12,30 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use warmstart::migrate::{Migrations, Migrator, Sql, SqlSet};
 
+use super::rusqlite_migration::Program;
 use crate::bench::{Bench, Case};
 
 pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
+    let program = match bench.options().peers && !bench.is_once() {
+        true => {
+            bench.progress(0, 1, "building rusqlite_migration");
+            Some(Program::build()?)
+        }
+        false => None,
+    };
+    let program = program.as_ref();
     for count in [10, 100, 1_000] {
-        bench.case(&format!("no migration of {count}, database is open"), |case| open(case, count))?;
-        bench.case(&format!("no migration of {count}, database is not open"), |case| closed(case, count))?;
+        bench
+            .case(&format!("no migration of {count}, database is open"), |case| open(case, count, program))?;
+        bench.case(&format!("no migration of {count}, database is not open"), |case| {
+            closed(case, count, program)
+        })?;
     }
     Ok(())
 }
 
 /// What one connection is asked again and again. Lists of migrations are made each time.
-fn open(case: &mut Case<'_>, count: i32) -> Result<()> {
+fn open(case: &mut Case<'_>, count: i32, program: Option<&Program>) -> Result<()> {
     let database = Database::new(count)?;
 
     let (db, fixed) = (database.connect("ours.db")?, database.fixed);
@@ -41,6 +53,8 @@ fn open(case: &mut Case<'_>, count: i32) -> Result<()> {
     let (mut db, texts) = (database.connect("refinery.db")?, database.texts.clone());
     subject(case, "refinery", move || theirs(&texts, &mut db));
 
+    in_a_process(case, count, program, "open")?;
+
     let db = database.connect("floor.db")?;
     subject(case, "floor: PRAGMA user_version", move || {
         let _folder = &database;
@@ -50,7 +64,7 @@ fn open(case: &mut Case<'_>, count: i32) -> Result<()> {
 }
 
 /// The same from a path.
-fn closed(case: &mut Case<'_>, count: i32) -> Result<()> {
+fn closed(case: &mut Case<'_>, count: i32, program: Option<&Program>) -> Result<()> {
     let database = Database::new(count)?;
 
     let (path, fixed) = (database.copy("ours.db")?, database.fixed);
@@ -74,6 +88,8 @@ fn closed(case: &mut Case<'_>, count: i32) -> Result<()> {
     let (path, texts) = (database.copy("refinery.db")?, database.texts.clone());
     subject(case, "refinery", move || theirs(&texts, &mut Connection::open(&path)?));
 
+    in_a_process(case, count, program, "closed")?;
+
     let path = database.copy("floor.db")?;
     subject(case, "floor: opened, PRAGMA user_version", move || {
         let _folder = &database;
@@ -90,6 +106,15 @@ fn subject<'s>(case: &mut Case<'s>, name: &str, mut one: impl FnMut() -> Result<
         }
         Ok(start.elapsed())
     });
+}
+
+fn in_a_process(case: &mut Case<'_>, count: i32, program: Option<&Program>, connection: &str) -> Result<()> {
+    let Some(program) = program else { return Ok(()) };
+    for (name, set) in [("rusqlite_migration", "slice"), ("rusqlite_migration, of a list", "list")] {
+        let mut process = program.start(count, set, connection)?;
+        case.subject(name, move |times| process.run(times));
+    }
+    Ok(())
 }
 
 /// Names and texts of migrations, as `include_str!` would give them.
