@@ -46,7 +46,7 @@ fn head(canvas: &Canvas<'_>, group: &str, cases: &[&[Row]]) -> Result<()> {
         Unit::PerCent => "per cent of the requests that are answered; more is better",
     };
     canvas.text(what, (14, 44), font(12).faint())?;
-    let roles = [(Role::Ours, "ours"), (Role::Peer, "others"), (Role::Floor, "floor")];
+    let roles = [(Role::Ours, "ours"), (Role::Peer, "others"), (Role::Floor, "reference")];
     let found = |wanted: Role| cases.iter().flat_map(|case| *case).any(|row| role(&row.subject) == wanted);
     let mut left = RATIOS;
     for (role, name) in roles.into_iter().rev().filter(|(role, _)| found(*role)) {

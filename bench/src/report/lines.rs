@@ -36,13 +36,13 @@ const FLOORS: [RGBColor; 3] =
 
 /// Nothing if there is one capacity only.
 pub(super) fn plot(name: &str, rows: &[&Row]) -> Result<Option<String>> {
-    let mut subjects: Vec<(&str, Vec<(f64, f64)>)> = vec![];
+    let mut subjects: Vec<Subject> = vec![];
     for row in rows {
         let Some((_, capacity)) = trace(&row.case) else { continue };
         let point = (capacity, row.median);
         match subjects.iter_mut().find(|(subject, _)| *subject == row.subject) {
             Some((_, points)) => points.push(point),
-            None => subjects.push((&row.subject, vec![point])),
+            None => subjects.push((row.subject.clone(), vec![point])),
         }
     }
     let points = || subjects.iter().flat_map(|(_, points)| points);
@@ -58,8 +58,12 @@ pub(super) fn plot(name: &str, rows: &[&Row]) -> Result<Option<String>> {
         canvas.text(name, (14, 22), font(18).bold())?;
         let what = "per cent of the requests that are answered, over the capacity; more is better";
         canvas.text(what, (14, 44), font(12).faint())?;
-        axes.draw(canvas, &capacities)?;
-        let lines = with_colours(subjects);
+        axes.draw(
+            canvas,
+            &capacities,
+            if name.ends_with(".sized") { "capacity in bytes" } else { "capacity" },
+        )?;
+        let lines = with_colours(together(subjects));
         // Ours last, over the others.
         for line in lines.iter().rev() {
             axes.line(canvas, line)?;
@@ -68,30 +72,47 @@ pub(super) fn plot(name: &str, rows: &[&Row]) -> Result<Option<String>> {
             let text = if line.is_first { font(12).bold() } else { font(12) };
             canvas.line(vec![(LEGEND, y), (LEGEND + 26, y)], line.colour, line.width())?;
             canvas.dot((LEGEND + 13, y), 3, line.colour)?;
-            canvas.text(line.name, (LEGEND + 34, y), text)?;
+            canvas.text(&line.name, (LEGEND + 34, y), text)?;
         }
         Ok(())
     })?;
     Ok(Some(svg))
 }
 
-struct Line<'r> {
-    name: &'r str,
+/// A name, and what it answers at which capacity.
+type Subject = (String, Vec<(f64, f64)>);
+
+/// Those that nobody could tell apart share a line, if both names have room in the legend.
+fn together(subjects: Vec<Subject>) -> Vec<Subject> {
+    let mut lines: Vec<Subject> = vec![];
+    for (name, points) in subjects {
+        let is_same = |line: &[(f64, f64)]| line.iter().zip(&points).all(|(a, b)| (a.1 - b.1).abs() < 0.5);
+        let has_room = |other: &str| other.len() + name.len() <= 18;
+        match lines.iter_mut().find(|(other, line)| is_same(line) && has_room(other)) {
+            Some((other, _)) => *other += &format!(", {name}"),
+            None => lines.push((name, points)),
+        }
+    }
+    lines
+}
+
+struct Line {
+    name: String,
     points: Vec<(f64, f64)>,
     colour: RGBColor,
     is_first: bool,
 }
 
-impl Line<'_> {
+impl Line {
     fn width(&self) -> u32 {
         if self.is_first { 3 } else { 2 }
     }
 }
 
-fn with_colours(subjects: Vec<(&str, Vec<(f64, f64)>)>) -> Vec<Line<'_>> {
+fn with_colours(subjects: Vec<Subject>) -> Vec<Line> {
     let mut used = [0; 3];
-    let line = |(name, points)| {
-        let role = role(name);
+    let line = |(name, points): Subject| {
+        let role = role(&name);
         let colours: &[RGBColor] = match role {
             Role::Ours => &OURS,
             Role::Floor => &FLOORS,
@@ -101,7 +122,7 @@ fn with_colours(subjects: Vec<(&str, Vec<(f64, f64)>)>) -> Vec<Line<'_>> {
         *used += 1;
         Line { name, points, colour: colours[(*used - 1) % colours.len()], is_first: false }
     };
-    let mut lines: Vec<Line<'_>> = subjects.into_iter().map(line).collect();
+    let mut lines: Vec<Line> = subjects.into_iter().map(line).collect();
     if let Some(line) = lines.first_mut() {
         line.is_first = true;
     }
@@ -114,7 +135,7 @@ struct Axes {
 }
 
 impl Axes {
-    fn draw(&self, canvas: &Canvas<'_>, capacities: &BTreeSet<u64>) -> Result<()> {
+    fn draw(&self, canvas: &Canvas<'_>, capacities: &BTreeSet<u64>, what: &str) -> Result<()> {
         for tick in self.y.ticks() {
             let (_, y) = self.place((1.0, tick));
             canvas.line(vec![(LEFT, y), (RIGHT, y)], GRID, 1)?;
@@ -132,11 +153,11 @@ impl Axes {
                 free = x + half;
             }
         }
-        canvas.text("capacity", ((LEFT + RIGHT) / 2, BOTTOM + 34), font(12).faint().centred())?;
+        canvas.text(what, ((LEFT + RIGHT) / 2, BOTTOM + 34), font(12).faint().centred())?;
         canvas.line(vec![(LEFT, TOP), (LEFT, BOTTOM), (RIGHT, BOTTOM)], FAINT, 1)
     }
 
-    fn line(&self, canvas: &Canvas<'_>, line: &Line<'_>) -> Result<()> {
+    fn line(&self, canvas: &Canvas<'_>, line: &Line) -> Result<()> {
         let points: Vec<_> = line.points.iter().map(|point| self.place(*point)).collect();
         for &point in &points {
             canvas.dot(point, if line.is_first { 4 } else { 3 }, line.colour)?;
