@@ -46,8 +46,9 @@ fn head(canvas: &Canvas<'_>, group: &str, cases: &[&[Row]]) -> Result<()> {
         Unit::PerCent => "per cent of the requests that are answered; more is better",
     };
     canvas.text(what, (14, 44), font(12).faint())?;
-    let roles = [(Role::Ours, "ours"), (Role::Peer, "others"), (Role::Floor, "reference")];
-    let found = |wanted: Role| cases.iter().flat_map(|case| *case).any(|row| role(&row.subject) == wanted);
+    let roles = [(Role::Ours, "ours"), (Role::Peer, "others"), (Role::Reference, "reference")];
+    let places = || cases.iter().flat_map(|case| case.iter().enumerate());
+    let found = |wanted: Role| places().any(|(place, row)| role(&row.subject, place) == wanted);
     let mut left = RATIOS;
     for (role, name) in roles.into_iter().rev().filter(|(role, _)| found(*role)) {
         left -= 7 * name.len() as i32 + 18;
@@ -61,7 +62,9 @@ fn head(canvas: &Canvas<'_>, group: &str, cases: &[&[Row]]) -> Result<()> {
 
 fn panel(canvas: &Canvas<'_>, case: &[Row], top: i32) -> Result<()> {
     canvas.text(&case_name(&case[0]), (14, top + 9), font(13).bold())?;
-    let scale = Scale::of_bars(case.iter().map(|row| row.median));
+    // All bars, and what a line needs beyond them unless that is much.
+    let most = case.iter().map(|row| row.median).fold(0.0, f64::max);
+    let scale = Scale::of_bars(case.iter().flat_map(|row| [row.median, row.high.min(1.25 * most)]));
     let place = |figure: f64| LEFT + (scale.place(figure) * f64::from(RIGHT - LEFT)).round() as i32;
     if scale.is_log() {
         canvas.text("logarithmic", (RIGHT, top + 9), font(11).faint().right())?;
@@ -78,15 +81,14 @@ fn panel(canvas: &Canvas<'_>, case: &[Row], top: i32) -> Result<()> {
             free = x + 52;
         }
     }
-    for (row, y) in case.iter().zip((first..).step_by(BAR as usize)) {
-        bar(canvas, row, y, &place)?;
+    for ((index, row), y) in case.iter().enumerate().zip((first..).step_by(BAR as usize)) {
+        bar(canvas, row, role(&row.subject, index), y, &place)?;
     }
     canvas.line(vec![(LEFT, first - 2), (LEFT, last + 2)], FAINT, 1)
 }
 
-fn bar(canvas: &Canvas<'_>, row: &Row, y: i32, place: &impl Fn(f64) -> i32) -> Result<()> {
+fn bar(canvas: &Canvas<'_>, row: &Row, role: Role, y: i32, place: &impl Fn(f64) -> i32) -> Result<()> {
     let middle = y + BAR / 2;
-    let role = role(&row.subject);
     let text = if role == Role::Ours { font(12).bold() } else { font(12) };
     canvas.text(&cut(&row.subject), (NAMES, middle), text.right())?;
     canvas.bar((LEFT, y + 3), (place(row.median), y + BAR - 3), role.colour())?;
@@ -104,6 +106,9 @@ fn bar(canvas: &Canvas<'_>, row: &Row, y: i32, place: &impl Fn(f64) -> i32) -> R
 
 /// Without zeros after the point.
 fn short(unit: Unit, figure: f64) -> String {
+    if figure == 0.0 {
+        return "0".to_owned();
+    }
     let text = unit.show(figure);
     match text.split_once(' ') {
         Some((figure, unit)) if figure.contains('.') => {

@@ -24,7 +24,7 @@ impl Role {
     pub(super) const fn colour(self) -> RGBColor {
         match self {
             Self::Ours => ACCENT,
-            Self::Floor => RGBColor(0xa8, 0xb0, 0xb8),
+            Self::Reference => RGBColor(0xa8, 0xb0, 0xb8),
             Self::Peer => RGBColor(0x5b, 0x8d, 0xc9),
         }
     }

@@ -31,7 +31,7 @@ const OTHERS: [RGBColor; 7] = [
     RGBColor(0x2f, 0x4b, 0x3c),
 ];
 const OURS: [RGBColor; 3] = [Role::Ours.colour(), RGBColor(0xf5, 0x9f, 0x6b), RGBColor(0x9c, 0x2f, 0x1b)];
-const FLOORS: [RGBColor; 3] =
+const REFERENCES: [RGBColor; 3] =
     [RGBColor(0xc3, 0xc9, 0xcf), RGBColor(0x3a, 0x41, 0x49), RGBColor(0x8b, 0x94, 0x9e)];
 
 /// Nothing if there is one capacity only.
@@ -111,22 +111,18 @@ impl Line {
 
 fn with_colours(subjects: Vec<Subject>) -> Vec<Line> {
     let mut used = [0; 3];
-    let line = |(name, points): Subject| {
-        let role = role(&name);
+    let line = |(place, (name, points)): (usize, Subject)| {
+        let role = role(&name, place);
         let colours: &[RGBColor] = match role {
             Role::Ours => &OURS,
-            Role::Floor => &FLOORS,
+            Role::Reference => &REFERENCES,
             Role::Peer => &OTHERS,
         };
         let used = &mut used[role as usize];
         *used += 1;
-        Line { name, points, colour: colours[(*used - 1) % colours.len()], is_first: false }
+        Line { name, points, colour: colours[(*used - 1) % colours.len()], is_first: place == 0 }
     };
-    let mut lines: Vec<Line> = subjects.into_iter().map(line).collect();
-    if let Some(line) = lines.first_mut() {
-        line.is_first = true;
-    }
-    lines
+    subjects.into_iter().enumerate().map(line).collect()
 }
 
 struct Axes {

@@ -1,15 +1,15 @@
-//! What a subject is to us, by its name.
+//! What a subject is to us, by its name and place.
 
 /// Whose work it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Ours,
-    /// What nobody is faster than, or what is not for use.
-    Floor,
     Peer,
+    /// A floor, a bound, or the same by hand.
+    Reference,
 }
 
-/// Beginnings of names: peers are called by their crate, floors by what they are.
+/// How names begin. Peers are called by their crate.
 const PEERS: &[&str] = &[
     "cacache",
     "cached",
@@ -24,13 +24,27 @@ const PEERS: &[&str] = &[
     "rusqlite_migration",
     "std LazyLock",
 ];
-const FLOORS: &[&str] = &["floor", "fifo", "Graham", "hashlink", "no scheduler", "opt", "specified"];
+const OURS: &[&str] = &[
+    "Cache",
+    "FileCache",
+    "MemoryCache",
+    "SqliteCache",
+    "adaptive",
+    "declared",
+    "gitweek",
+    "lru",
+    "open",
+    "run",
+    "typed handle",
+];
 
-pub(super) fn role(subject: &str) -> Role {
+/// The role of the subject at this place of a case, the first of which is ours.
+pub(super) fn role(subject: &str, place: usize) -> Role {
     let begins = |names: &[&str]| names.iter().any(|name| subject.starts_with(name));
-    match subject {
+    match place {
+        0 => Role::Ours,
         _ if begins(PEERS) => Role::Peer,
-        _ if begins(FLOORS) => Role::Floor,
-        _ => Role::Ours,
+        _ if begins(OURS) => Role::Ours,
+        _ => Role::Reference,
     }
 }

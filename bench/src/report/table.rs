@@ -21,7 +21,7 @@ pub(super) fn of<'r>(cases: impl Iterator<Item = &'r [Row]>) -> String {
             let (median, ratio, spread) = (row.unit.show(row.median), ratio(row), spread(row));
             let counted = row.instructions.map_or_else(String::new, |count| format!("{count:.0} instr."));
             let mut name = style(format!("{name}{:pad$}", "", pad = 41 - name.chars().count()));
-            if role(&row.subject) == Role::Ours {
+            if role(&row.subject, index) == Role::Ours {
                 name = name.cyan();
             }
             let rest = format!("{median:>10} {ratio:>10}   {spread:<24} {counted:>14}");
