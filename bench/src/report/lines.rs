@@ -55,7 +55,7 @@ pub(super) fn plot(name: &str, rows: &[&Row]) -> Result<Option<String>> {
     let most = points().map(|(_, ratio)| *ratio).fold(0.0, f64::max);
     let axes = Axes { x: Scale::log(first as f64, last as f64), y: Scale::even(least, most) };
     let svg = draw(HEIGHT, |canvas| {
-        canvas.text(name, (14, 22), font(18).bold())?;
+        canvas.text(&format!("hit ratio: {name}"), (14, 22), font(18).bold())?;
         let what = "per cent of the requests that are answered, over the capacity; more is better";
         canvas.text(what, (14, 44), font(12).faint())?;
         axes.draw(
