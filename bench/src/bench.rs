@@ -96,7 +96,7 @@ impl<'o> Bench<'o> {
         build(&mut case)?;
         if let Some((subject, times)) = once {
             if let Some(subject) = case.subjects.iter_mut().find(|it| it.name == subject) {
-                (subject.run)(times)?;
+                instructions::counted(&mut subject.run, times)?;
             }
             return Ok(());
         }
@@ -188,6 +188,8 @@ impl<'o> Bench<'o> {
             p99: at(0.99),
             min: at(0.0),
             max: at(1.0),
+            low: at(0.05),
+            high: at(0.95),
             ratio_to_ours: None,
             instructions: None,
         }

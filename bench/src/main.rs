@@ -1,6 +1,7 @@
 //! What the crates of warmstart cost, beside the floors under them and, with the feature `peers`, beside the
 //! caches and tools of others. `cargo xtask bench` builds and starts it.
 
+mod allocator;
 mod bench;
 mod groups;
 mod instructions;

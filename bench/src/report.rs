@@ -1,6 +1,16 @@
 //! What a run says in the end.
 
-use std::{fmt::Write as _, fs, path::Path};
+mod bars;
+mod canvas;
+mod lines;
+mod markdown;
+mod role;
+mod scale;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -21,74 +31,68 @@ impl Report {
 
     /// For the terminal.
     pub(crate) fn table(&self) -> String {
-        let mut text = String::new();
-        for case in self.cases() {
-            let _ = writeln!(text, "\n{}", title(&case[0]));
-            for row in case {
-                let spread = format!("{} .. {}", row.unit.show(row.min), row.unit.show(row.max));
-                let _ = writeln!(
-                    text,
-                    "  {:<44} {:>10}  {:>7}  {spread:<24}{}",
-                    row.subject,
-                    row.unit.show(row.median),
-                    ratio(row),
-                    row.instructions.map_or_else(String::new, |count| format!("  {count:.0} instructions")),
-                );
-            }
-        }
-        text
+        table::of(self.cases())
     }
 
-    /// Writes `report.json` and `report.md`, and tells where.
+    /// Writes `report.json`, `report.md` and the plots, and tells where.
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
         fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
-        let write = |name: &str, text: String| {
+        let write = |name: &str, text: &str| {
             let path = folder.join(name);
             fs::write(&path, text).with_context(|| format!("{}", path.display()))
         };
-        write("report.json", serde_json::to_string_pretty(self)?)?;
-        write("report.md", self.markdown())?;
-        println!("\nreport.json and report.md are in {}", folder.display());
+        write("report.json", &serde_json::to_string_pretty(self)?)?;
+        write("report.md", &self.markdown())?;
+        for (name, text) in self.plots()? {
+            write(&name, &text)?;
+        }
+        println!("\nreport.json, report.md and the plots are in {}", folder.display());
         Ok(())
     }
 
     fn markdown(&self) -> String {
-        let mut text = format!("# What it costs\n\n{}\n", self.machine.summary());
-        let mut group = "";
-        for case in self.cases() {
-            if case[0].group != group {
-                group = &case[0].group;
-                let _ = writeln!(text, "\n## {group}\n");
-                text += "| case | subject | median | ratio to ours | p99 | min .. max | instructions |\n";
-                text += "|---|---|---:|---:|---:|---:|---:|\n";
+        markdown::of(&self.machine.summary(), self.cases())
+    }
+
+    /// Names and texts of SVG files: one for each group, and one for each trace.
+    fn plots(&self) -> Result<Vec<(String, String)>> {
+        let mut plots = vec![];
+        for group in self.rows.chunk_by(|a, b| a.group == b.group) {
+            let name = &group[0].group;
+            let cases: Vec<&[Row]> = cases(group).filter(|case| trace(&case[0].case).is_none()).collect();
+            if !cases.is_empty() {
+                plots.push((format!("{name}.svg"), bars::plot(name, &cases)?));
             }
-            for row in case {
-                let show = |figure| row.unit.show(figure);
-                let instructions = row.instructions.map_or_else(String::new, |count| format!("{count:.0}"));
-                let _ = writeln!(
-                    text,
-                    "| {} | {} | {} | {} | {} | {} .. {} | {instructions} |",
-                    case_name(row),
-                    row.subject,
-                    show(row.median),
-                    ratio(row),
-                    show(row.p99),
-                    show(row.min),
-                    show(row.max),
-                );
+            let traced: Vec<&Row> = group.iter().filter(|row| trace(&row.case).is_some()).collect();
+            let of = |row: &Row| trace(&row.case).map(|(trace, _)| trace.to_owned());
+            for rows in traced.chunk_by(|a, b| of(a) == of(b)) {
+                let trace = of(rows[0]).unwrap_or_default();
+                if let Some(text) = lines::plot(&trace, rows)? {
+                    plots.push((format!("{name}-{}.svg", file_name(&trace)), text));
+                }
             }
         }
-        text
+        Ok(plots)
     }
 
     /// The rows, case by case.
     fn cases(&self) -> impl Iterator<Item = &[Row]> {
-        self.rows.chunk_by(|a, b| (&a.group, &a.case, a.threads) == (&b.group, &b.case, b.threads))
+        cases(&self.rows)
     }
 }
 
-fn title(row: &Row) -> String {
-    format!("{}: {}", row.group, case_name(row))
+fn cases(rows: &[Row]) -> impl Iterator<Item = &[Row]> {
+    rows.chunk_by(|a, b| (&a.group, &a.case, a.threads) == (&b.group, &b.case, b.threads))
+}
+
+/// The trace and the capacity in the name of a case.
+fn trace(case: &str) -> Option<(&str, f64)> {
+    let (trace, capacity) = case.split_once(" @ ")?;
+    Some((trace, capacity.parse().ok()?))
+}
+
+fn file_name(text: &str) -> String {
+    text.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "-")
 }
 
 fn case_name(row: &Row) -> String {
@@ -100,4 +104,12 @@ fn case_name(row: &Row) -> String {
 
 fn ratio(row: &Row) -> String {
     row.ratio_to_ours.map_or_else(String::new, |ratio| format!("{ratio:.2} x"))
+}
+
+/// How far the samples reach; nothing if there is one.
+fn spread(row: &Row) -> String {
+    match row.min == row.max {
+        true => String::new(),
+        false => format!("{} .. {}", row.unit.show(row.min), row.unit.show(row.max)),
+    }
 }

@@ -16,6 +16,12 @@ pub(crate) struct Row {
     pub(crate) p99: f64,
     pub(crate) min: f64,
     pub(crate) max: f64,
+    /// Nine of ten samples are from here,
+    #[serde(skip)]
+    pub(crate) low: f64,
+    /// to here.
+    #[serde(skip)]
+    pub(crate) high: f64,
     /// The median over the rounds of this subject's figure over ours, of the same round. 1 for ours; over 1 is
     /// more than ours. `None` where there is nothing to compare.
     pub(crate) ratio_to_ours: Option<f64>,

@@ -1,6 +1,6 @@
 //! Hits, insertions and a mix of both in memory.
 
-mod subjects;
+pub(crate) mod subjects;
 
 use std::{
     hint::black_box,

@@ -1,7 +1,18 @@
+//! Lazies, checks for migrations, the loader.
+
+mod lazy;
+mod loader;
+mod makespan;
+mod migrations;
+mod rusqlite_migration;
+
 use anyhow::Result;
 
 use crate::bench::Bench;
 
-pub(super) fn run(_bench: &mut Bench<'_>) -> Result<()> {
-    Ok(())
+pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
+    lazy::run(bench)?;
+    migrations::run(bench)?;
+    loader::run(bench)?;
+    makespan::run(bench)
 }

@@ -40,9 +40,9 @@ macro_rules! for_each_cache {
         }
     }};
 }
-pub(super) use for_each_cache;
+pub(crate) use for_each_cache;
 
-pub(super) struct Adaptive(MemoryCache<String, Value>);
+pub(crate) struct Adaptive(MemoryCache<String, Value>);
 
 impl Cache for Adaptive {
     const NAME: &'static str = "MemoryCache, adaptive";
@@ -60,7 +60,7 @@ impl Cache for Adaptive {
     }
 }
 
-pub(super) struct Lru(MemoryCache<String, Value>);
+pub(crate) struct Lru(MemoryCache<String, Value>);
 
 impl Cache for Lru {
     const NAME: &'static str = "MemoryCache, LRU";
@@ -88,7 +88,7 @@ fn ours(entries: usize, policy: EvictionPolicy) -> MemoryCache<String, Value> {
 }
 
 /// The floor: a list in a map, for one thread, without a time.
-pub(super) struct Hashlink(RefCell<LruCache<String, Value>>);
+pub(crate) struct Hashlink(RefCell<LruCache<String, Value>>);
 
 impl Cache for Hashlink {
     const NAME: &'static str = "hashlink, no lock";
@@ -107,7 +107,7 @@ impl Cache for Hashlink {
 }
 
 /// The same under one lock.
-pub(super) struct Locked(Mutex<LruCache<String, Value>>);
+pub(crate) struct Locked(Mutex<LruCache<String, Value>>);
 
 impl Cache for Locked {
     const NAME: &'static str = "hashlink in a mutex";
