@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Result, TransactionBehavior};
 
 use crate::{
     error::is_corrupt,
-    hits::Hit,
+    hits::Gathered,
     ledger::{Ledger, Left, integer, text},
     lookup,
     queue::{Batch, Op, Row},
@@ -20,7 +20,7 @@ use crate::{
 /// What a transaction has to bring about.
 pub(crate) struct Work<'a> {
     pub(crate) batch: &'a Batch,
-    pub(crate) hits: &'a HashMap<i64, Hit>,
+    pub(crate) hits: &'a Gathered,
     /// The byte budgets of categories, as far as this process knows them.
     pub(crate) limits: &'a HashMap<Box<str>, u64>,
     /// The byte budget of all categories together.
@@ -178,7 +178,7 @@ fn drop_row(conn: &Connection, ledger: &mut Ledger<'_>, id: i64, which: Row) -> 
 }
 
 /// Writes use down. An entry that is gone by now has none.
-fn use_up(conn: &Connection, hits: &HashMap<i64, Hit>) -> Result<()> {
+fn use_up(conn: &Connection, hits: &Gathered) -> Result<()> {
     if hits.is_empty() {
         return Ok(());
     }

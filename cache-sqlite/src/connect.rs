@@ -160,10 +160,11 @@ pub(crate) fn retry<T>(
     patience: Duration,
     mut work: impl FnMut() -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
-    let start = Instant::now();
+    // Reading the clock costs as much as a part of a read: only once something stands in the way.
+    let mut start = None;
     loop {
         match work() {
-            Err(error) if is_busy(&error) && start.elapsed() < patience => {
+            Err(error) if is_busy(&error) && start.get_or_insert_with(Instant::now).elapsed() < patience => {
                 std::thread::sleep(Duration::from_millis(2));
             }
             outcome => return outcome,

@@ -1,11 +1,9 @@
 //! Use of entries: gathered in memory, written with the next commit.
 
-use std::{
-    collections::HashMap,
-    sync::atomic::{AtomicI64, Ordering::Relaxed},
-};
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use cache_core::Time;
+use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 /// How many entries are remembered at most; further ones keep the place they have in the order of use.
@@ -14,9 +12,12 @@ const MOST: usize = 1 << 16;
 /// Reads since the last commit.
 #[derive(Debug, Default)]
 pub(crate) struct Hits {
-    gathered: Mutex<HashMap<i64, Hit>>,
+    gathered: Mutex<Gathered>,
     stamp: AtomicI64,
 }
+
+/// Reads by id.
+pub(crate) type Gathered = HashMap<i64, Hit>;
 
 /// Reads of one entry.
 #[derive(Debug, Clone, Copy)]
@@ -60,12 +61,12 @@ impl Hits {
         }
     }
 
-    pub(crate) fn take(&self) -> HashMap<i64, Hit> {
+    pub(crate) fn take(&self) -> Gathered {
         std::mem::take(&mut *self.gathered.lock())
     }
 
     /// Takes back what could not be written.
-    pub(crate) fn put_back(&self, hits: &HashMap<i64, Hit>) {
+    pub(crate) fn put_back(&self, hits: &Gathered) {
         for (&id, hit) in hits {
             self.add(id, hit.count, hit.last);
         }

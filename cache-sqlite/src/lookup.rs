@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 
-use cache_core::{Entry, Error, ErrorKind, Key, Result};
+use cache_core::{Entry, Error, ErrorKind, Key, Result, Time};
 use rusqlite::OptionalExtension;
 
 use crate::{
@@ -19,7 +19,7 @@ impl Store {
     pub(crate) fn get(self: &Arc<Self>, key: &Key<'_>) -> Result<Option<Entry>> {
         let id = id_of(key);
         match self.find(id, key)? {
-            Some(stored) => self.serve(id, key, stored).map(Some),
+            Some((stored, now)) => self.serve(id, key, stored, now).map(Some),
             None => Ok(None),
         }
     }
@@ -51,7 +51,7 @@ impl Store {
         };
         let each = ids.iter().zip(keys).zip(known).zip(rows);
         each.map(|(((&id, key), known), row)| match self.judge(id, key, known, row)? {
-            Some(stored) => self.serve(id, key, stored).map(Some),
+            Some((stored, now)) => self.serve(id, key, stored, now).map(Some),
             None => Ok(None),
         })
         .collect()
@@ -60,7 +60,7 @@ impl Store {
     /// The entry of a key; does not count as use.
     pub(crate) fn peek(self: &Arc<Self>, key: &Key<'_>) -> Result<Option<Entry>> {
         let stored = self.find(id_of(key), key)?;
-        stored.map(|stored| stored.into_entry(key)).transpose()
+        stored.map(|(stored, _)| stored.into_entry(key)).transpose()
     }
 
     /// Reads through one of the reading connections.
@@ -80,8 +80,8 @@ impl Store {
         outcome.map_err(|error| self.note(of_sqlite(error, self.file.path(), "reading")))
     }
 
-    /// The stored entry of a key, verified and fresh.
-    fn find(self: &Arc<Self>, id: i64, key: &Key<'_>) -> Result<Option<Stored>> {
+    /// The stored entry of a key, verified and fresh at the time that comes with it.
+    fn find(self: &Arc<Self>, id: i64, key: &Key<'_>) -> Result<Option<(Stored, Time)>> {
         let known = {
             let queue = self.queue.lock();
             queue.check_open()?;
@@ -102,7 +102,7 @@ impl Store {
         key: &Key<'_>,
         known: Known,
         row: Option<Result<Stored>>,
-    ) -> Result<Option<Stored>> {
+    ) -> Result<Option<(Stored, Time)>> {
         let stored = match (known, row) {
             (Known::Record(record), _) => record.stored.clone(),
             (Known::Absent, _) | (Known::Database { .. }, None) => return Ok(None),
@@ -117,7 +117,7 @@ impl Store {
         };
         let now = self.options.clock.now();
         if stored.is_fresh(now) {
-            return Ok(Some(stored));
+            return Ok(Some((stored, now)));
         }
         // An entry from the future is left alone: the clock may come round to it.
         if stored.expires_at.is_some_and(|at| at <= now.wall) {
@@ -128,13 +128,13 @@ impl Store {
         Ok(None)
     }
 
-    fn serve(self: &Arc<Self>, id: i64, key: &Key<'_>, stored: Stored) -> Result<Entry> {
+    fn serve(self: &Arc<Self>, id: i64, key: &Key<'_>, stored: Stored, now: Time) -> Result<Entry> {
         let entry = stored.into_entry(key).map_err(|error| match error.kind() {
             // A codec that this build lacks says nothing against the entry.
             ErrorKind::Corrupt(_) => self.drop_damaged(id, key, error),
             _ => error,
         })?;
-        self.hits.add(id, 1, self.hits.stamp(self.options.clock.now()));
+        self.hits.add(id, 1, self.hits.stamp(now));
         Ok(entry)
     }
 
