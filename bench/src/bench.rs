@@ -80,6 +80,9 @@ impl<'o> Bench<'o> {
         name: &str,
         build: impl FnOnce(&mut Case<'s>) -> Result<()>,
     ) -> Result<()> {
+        if self.options.case.as_ref().is_some_and(|wanted| !name.contains(wanted)) {
+            return Ok(());
+        }
         let once = match &self.once {
             Some(once) if once.case != name => return Ok(()),
             once => once.as_ref().map(|once| (once.subject.clone(), once.times)),

@@ -32,6 +32,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "GROUP", value_delimiter = ',')]
     only: Vec<Group>,
 
+    /// Run only the cases whose name contains this.
+    #[arg(long, value_name = "TEXT")]
+    case: Option<String>,
+
     /// Compare with the caches and tools of others too. Builds them first, which takes minutes.
     #[arg(long)]
     peers: bool,

@@ -17,7 +17,7 @@ pub enum Durability {
     Batched {
         /// The longest time from a write to its commit.
         max_delay: Duration,
-        /// How many writes are committed at once at the latest.
+        /// How many writes are committed at once at the latest. The more there are, the fewer pages are written twice.
         max_entries: usize,
     },
     /// Every write is committed before the call returns. Writes of several threads may share a commit.
@@ -26,7 +26,7 @@ pub enum Durability {
 
 impl Default for Durability {
     fn default() -> Self {
-        Self::Batched { max_delay: Duration::from_millis(50), max_entries: 1_000 }
+        Self::Batched { max_delay: Duration::from_millis(50), max_entries: 10_000 }
     }
 }
 
@@ -70,7 +70,7 @@ impl Default for SqliteOptions {
 }
 
 impl SqliteOptions {
-    /// When a write reaches the file. Default: batched, 50 ms or 1,000 entries.
+    /// When a write reaches the file. Default: batched, 50 ms or 10,000 entries.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
