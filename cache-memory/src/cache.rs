@@ -16,7 +16,7 @@ use crate::{
     builder::{Listener, Options},
     gate::{Entrance, Gates},
     slot::Slot,
-    store::{Counts, Found, Gone, Group, Store},
+    store::{Counts, Gone, Group, Store},
 };
 
 /// A cache in memory, bounded in entries and optionally in bytes, with a time to live.
@@ -105,7 +105,11 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        self.found(self.store.get(0, self.hasher.hash_one(key), key, self.clock.now()))
+        let miss = |expired: Option<_>| {
+            self.told(expired);
+            None
+        };
+        self.store.get(0, self.hasher.hash_one(key), key, self.clock.now(), |value| Some(value.clone()), miss)
     }
 
     /// Whether there is a value under `key`. Counts neither as a read nor as a use.
@@ -238,18 +242,9 @@ where
     where
         Q: Equivalent<K> + ?Sized,
     {
-        self.found(self.store.peek(0, hash, key, self.clock.now()))
-    }
-
-    #[inline]
-    fn found(&self, found: Found<K, V>) -> Option<V> {
-        match found {
-            Ok(value) => Some(value),
-            Err(expired) => {
-                self.told(expired.map(|gone| *gone));
-                None
-            }
-        }
+        let (value, expired) = self.store.peek(0, hash, key, self.clock.now());
+        self.told(expired);
+        value
     }
 
     /// Tells the listeners of what left. No lock is held here, nor when it is dropped after.

@@ -87,10 +87,6 @@ pub(crate) struct Gone<K, V> {
     pub(crate) group: usize,
 }
 
-/// What a look finds: a value, or else perhaps an entry whose time was over. In a box, since that is rare and a hit
-/// should not carry the room for it.
-pub(crate) type Found<K, V> = Result<V, Option<Box<Gone<K, V>>>>;
-
 /// Entries that left at once: one, nearly always.
 pub(crate) type AllGone<K, V> = SmallVec<[Gone<K, V>; 1]>;
 
@@ -134,47 +130,62 @@ impl<K: Eq, V> Store<K, V> {
         Self { shards: (0..shards.next_power_of_two()).map(|_| shard()).collect(), total, fronts, policy }
     }
 
-    /// The value under `key`, or else the entry if its time was over.
+    /// What `hit` makes of the value under `key`, under the lock: where it is needed at once, since a larger value that
+    /// is handed on is copied each time. Or else what `miss` makes of the entry, if its time was over.
     #[inline]
-    pub(crate) fn get<Q>(&self, group: usize, hash: u64, key: &Q, now: Time) -> Found<K, V>
+    pub(crate) fn get<Q, R>(
+        &self,
+        group: usize,
+        hash: u64,
+        key: &Q,
+        now: Time,
+        hit: impl FnOnce(&V) -> R,
+        miss: impl FnOnce(Option<Gone<K, V>>) -> R,
+    ) -> R
     where
         Q: Equivalent<K> + ?Sized,
-        V: Clone,
     {
         let mut shard = self.shard(hash);
         let Shard { lists, tick, counts } = &mut *shard;
         *tick += 1;
+        let mut expired = None;
         if let Some(Some(list)) = lists.get_mut(group) {
             match list.policy.lookup(hash, key, |slot| slot.is_live(now)) {
                 Lookup::Hit(slot) => {
                     slot.touch(*tick, now);
                     counts.hits += 1;
-                    return Ok(slot.value.clone());
+                    return hit(&slot.value);
                 }
                 Lookup::Gone(key, slot) => {
-                    counts.misses += 1;
                     counts.expirations += 1;
                     self.release(&list.group, slot.weight);
-                    return Err(Some(Box::new(Gone { key, slot, cause: RemovalCause::Expired, group })));
+                    expired = Some(Gone { key, slot, cause: RemovalCause::Expired, group });
                 }
                 Lookup::Miss => {}
             }
         }
         counts.misses += 1;
-        Err(None)
+        drop(shard);
+        miss(expired)
     }
 
     /// [`get`](Self::get) that counts neither as a read nor as a use.
-    pub(crate) fn peek<Q>(&self, group: usize, hash: u64, key: &Q, now: Time) -> Found<K, V>
+    pub(crate) fn peek<Q>(
+        &self,
+        group: usize,
+        hash: u64,
+        key: &Q,
+        now: Time,
+    ) -> (Option<V>, Option<Gone<K, V>>)
     where
         Q: Equivalent<K> + ?Sized,
         V: Clone,
     {
         let mut shard = self.shard(hash);
         match shard.list(group).and_then(|list| list.policy.peek(hash, key)) {
-            Some(slot) if slot.is_live(now) => Ok(slot.value.clone()),
-            Some(_) => Err(self.take_out(&mut shard, group, hash, key, RemovalCause::Expired).map(Box::new)),
-            None => Err(None),
+            Some(slot) if slot.is_live(now) => (Some(slot.value.clone()), None),
+            Some(_) => (None, self.take_out(&mut shard, group, hash, key, RemovalCause::Expired)),
+            None => (None, None),
         }
     }
 

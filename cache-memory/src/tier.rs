@@ -13,7 +13,7 @@ use crate::{
     bounds::Bounds,
     quota::Quota,
     slot::Slot,
-    store::{Found, Gone, Group, Store},
+    store::{Gone, Group, Store},
 };
 
 /// The tier that keeps live values, and the copies in front of other tiers: for
@@ -70,17 +70,6 @@ impl MemoryTier {
         groups[index].get_or_insert_with(|| Arc::new(group())).clone()
     }
 
-    #[inline]
-    fn found(&self, found: Found<Box<str>, Entry>) -> Option<Entry> {
-        match found {
-            Ok(entry) => Some(entry),
-            Err(expired) => {
-                self.told(expired.map(|gone| *gone));
-                None
-            }
-        }
-    }
-
     /// Tells the observer of what left by itself. No lock is held here, nor when it is dropped after.
     fn told(&self, gone: impl IntoIterator<Item = Gone<Box<str>, Entry>>) {
         for Gone { key, slot, cause, group } in gone {
@@ -107,7 +96,17 @@ impl Tier for MemoryTier {
     #[inline]
     fn get(&self, key: &Key<'_>) -> Result<Option<Entry>> {
         let group = key.category().index() as usize;
-        Ok(self.found(self.store.get(group, key.hash(), key.as_str(), self.clock.now())))
+        self.store.get(
+            group,
+            key.hash(),
+            key.as_str(),
+            self.clock.now(),
+            |entry| Ok(Some(entry.clone())),
+            |expired| {
+                self.told(expired);
+                Ok(None)
+            },
+        )
     }
 
     fn put(&self, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<()> {
@@ -153,7 +152,9 @@ impl Tier for MemoryTier {
 
     fn peek(&self, key: &Key<'_>) -> Result<Option<Entry>> {
         let group = key.category().index() as usize;
-        Ok(self.found(self.store.peek(group, key.hash(), key.as_str(), self.clock.now())))
+        let (entry, expired) = self.store.peek(group, key.hash(), key.as_str(), self.clock.now());
+        self.told(expired);
+        Ok(entry)
     }
 
     fn writer<'a>(&'a self, key: &Key<'a>) -> Result<Box<dyn EntryWriter + 'a>> {

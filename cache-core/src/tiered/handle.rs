@@ -52,9 +52,9 @@ impl<T: Send + Sync + 'static> Handle<T> {
         let key = self.space.key(key).ok()?;
         let Some(front) = &self.space.front else {
             let home = &self.space.home;
-            return self.open(home, &key, home.get(&key));
+            return self.open(home, &key, home.tier.get(&key));
         };
-        self.open(front, &key, front.get(&key)).or_else(|| {
+        self.open(front, &key, front.tier.get(&key)).or_else(|| {
             let ticket = self.inner.tickets.watch(&key, &self.space.epoch);
             self.open_home(&key, self.space.home.get(&key), &ticket)
         })
@@ -69,7 +69,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
         let mut values: Vec<_> = match &self.space.front {
             Some(front) => keys
                 .iter()
-                .map(|key| key.as_ref().and_then(|key| self.open(front, key, front.get(key))))
+                .map(|key| key.as_ref().and_then(|key| self.open(front, key, front.tier.get(key))))
                 .collect(),
             None => vec![None; keys.len()],
         };
@@ -198,17 +198,23 @@ impl<T: Send + Sync + 'static> Handle<T> {
         Ok(entries)
     }
 
-    /// What `seat` gave, as a value. This is where a read is counted.
+    /// What the tier of `seat` gave, as a value. This is where a read is counted. A failure is told, and counts as
+    /// nothing there.
     #[inline]
-    fn open(&self, seat: &Seat, key: &Key<'_>, entry: Option<Entry>) -> Option<Arc<T>> {
-        let value = match entry {
-            Some(Entry { value, fingerprint, .. }) if fingerprint == self.codec.fingerprint() => {
+    fn open(&self, seat: &Seat, key: &Key<'_>, outcome: Result<Option<Entry>>) -> Option<Arc<T>> {
+        // Taken apart where it lies: an entry that is moved on as a whole costs a hit a fifth of its time.
+        let value = match outcome {
+            Ok(Some(Entry { value, fingerprint, .. })) if fingerprint == self.codec.fingerprint() => {
                 match value {
                     Value::Live(live) => live.downcast(),
                     Value::Bytes(bytes) => self.decode(seat, key, &bytes),
                 }
             }
-            _ => None,
+            Ok(_) => None,
+            Err(error) => {
+                seat.failed(&error, key);
+                None
+            }
         };
         seat.counters.count(if value.is_some() { Event::Hit } else { Event::Miss });
         value
@@ -233,7 +239,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// What the home tier gave, as a value that is kept live in front if it is small enough.
     fn open_home(&self, key: &Key<'_>, entry: Option<Entry>, ticket: &Ticket<'_>) -> Option<Arc<T>> {
         let known = entry.as_ref().map(|entry| (entry.size, entry.created_at, entry.expires_at));
-        let value = self.open(&self.space.home, key, entry)?;
+        let value = self.open(&self.space.home, key, Ok(entry))?;
         if let (Some(front), Some((size, created_at, expires_at))) = (&self.space.front, known)
             && size <= self.inner.front_entry_limit
         {
