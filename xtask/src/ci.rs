@@ -98,6 +98,8 @@ enum Step {
     Features,
     /// Crates depend on each other in one direction; versions, lints and the like stand once.
     Dependencies,
+    /// The benchmark, a package of its own, is in order and runs. What it compares with stays out.
+    Bench,
 }
 
 impl Step {
@@ -120,6 +122,16 @@ impl Step {
                 } else {
                     Err(format!("\n  {}", problems.join("\n  ")).into())
                 }
+            }
+            Self::Bench => {
+                let steps = [
+                    "fmt --manifest-path bench/Cargo.toml --check",
+                    "clippy --manifest-path bench/Cargo.toml --target-dir target --locked --all-targets -- -D warnings",
+                    "test --manifest-path bench/Cargo.toml --target-dir target --locked",
+                    "run --manifest-path bench/Cargo.toml --target-dir target --locked --quiet -- \
+                     --quick --only memory,startup --out target/bench/smoke",
+                ];
+                steps.into_iter().try_for_each(|step| Cargo::new(step).run())
             }
         }
     }
@@ -144,7 +156,7 @@ mod tests {
     #[test]
     fn every_step_runs_unless_told_otherwise() {
         let options = Options { skip_tests: false, only: vec![] };
-        let all = ["format", "clippy", "test", "docs", "features", "dependencies"];
+        let all = ["format", "clippy", "test", "docs", "features", "dependencies", "bench"];
         assert_eq!(included(&options), all);
         assert!(options.covers_all_features());
     }
@@ -152,7 +164,7 @@ mod tests {
     #[test]
     fn skipping_the_tests_skips_one_step() {
         let options = Options { skip_tests: true, only: vec![] };
-        assert_eq!(included(&options), ["format", "clippy", "docs", "features", "dependencies"]);
+        assert_eq!(included(&options), ["format", "clippy", "docs", "features", "dependencies", "bench"]);
         assert!(options.covers_all_features());
     }
 
@@ -175,6 +187,6 @@ mod tests {
         assert_eq!(result.unwrap_err().to_string(), "step `docs` failed: a link is broken");
         let outcomes: Vec<_> =
             summary.to_string().lines().skip(1).map(|line| line[14..22].to_owned()).collect();
-        assert_eq!(outcomes.join(""), "passed  passed  not run FAILED  not run not run ");
+        assert_eq!(outcomes.join(""), "passed  passed  not run FAILED  not run not run not run ");
     }
 }

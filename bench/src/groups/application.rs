@@ -30,8 +30,22 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
         bench.case(&format!("{what} {commits} commits"), |case| again(case, gitweek, flags))?;
         bench.case(&format!("{what} {commits} commits, first start"), |case| first(case, gitweek, flags))?;
     }
+    // What is computed grows with the history, what is read from the cache does not.
+    if !bench.options().quick {
+        bench.progress(1, 2, &format!("making a history of {MANY} commits"));
+        let history = History::new(&built.make_history, MANY)?;
+        let cache = tempfile::tempdir()?;
+        let gitweek = Gitweek { program: &built.gitweek, repository: history.folder(), cache: cache.path() };
+        let flags = &["--analysis"];
+        bench.progress(1, 2, &format!("reading a history of {MANY} commits"));
+        time(&mut gitweek.command(gitweek.cache, flags))?;
+        bench.case(&format!("analysis of {MANY} commits"), |case| again(case, gitweek, flags))?;
+    }
     Ok(())
 }
+
+/// Commits of a history that is too long to be read anew again and again.
+const MANY: u32 = 50_000;
 
 /// All that can be known is known.
 fn again<'s>(case: &mut Case<'s>, gitweek: Gitweek<'s>, flags: &'s [&str]) -> Result<()> {

@@ -13,8 +13,10 @@ use std::{
 use anyhow::Result;
 use parking_lot::Mutex;
 
+#[cfg(feature = "peers")]
+pub(crate) use self::subjects::replay;
+pub(crate) use self::workload::Workload;
 use self::{reference::Reference, subjects::SUBJECTS};
-pub(crate) use self::{subjects::replay, workload::Workload};
 use crate::{bench::Bench, row::Unit};
 
 /// The rows whose mean stands for all: of each trace what is neither trivial nor hopeless.
