@@ -90,9 +90,9 @@ impl<K: Hash + Eq, V: Clone> Builder<K, V> {
         self
     }
 
-    /// How many locks the entries are spread over, rounded up to a power of two. With one, the order of
-    /// eviction is exactly that of last use; with more, it is so within each. Without this: one for every
-    /// 64 entries, at most four for every processor.
+    /// How many locks the entries are spread over, rounded up to a power of two. With one, the policy sees all
+    /// entries at once; with more, those of each by themselves. Without this: one for every 256 entries, at most four
+    /// for every processor.
     pub fn shards(mut self, shards: usize) -> Self {
         self.bounds.shards = Some(shards);
         self

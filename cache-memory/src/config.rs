@@ -5,7 +5,9 @@ use std::{hash::Hash, time::Duration};
 use cache_core::{Ttl, config};
 use serde::Deserialize;
 
-use crate::{Builder, MemoryCache, MemoryTier, MemoryTierBuilder, bounds::Bounds, builder::TTL};
+use crate::{
+    Builder, EvictionPolicy, MemoryCache, MemoryTier, MemoryTierBuilder, bounds::Bounds, builder::TTL,
+};
 
 /// `[memory_cache]`.
 ///
@@ -27,18 +29,23 @@ pub struct MemoryConfig {
     /// How often expired entries are removed, in all tiers. Default: 60 s.
     #[serde(deserialize_with = "config::duration")]
     pub cleanup_interval: Duration,
+    /// Which entries go first when room is needed: `"adaptive"` or `"lru"`. Default: adaptive.
+    pub eviction_policy: EvictionPolicy,
 }
 
 impl MemoryConfig {
     /// The options of a cache for use alone. It has no thread: [`cleanup_interval`](Self::cleanup_interval) is
     /// for who calls [`MemoryCache::remove_expired`].
     pub fn builder<K: Hash + Eq, V: Clone>(&self) -> Builder<K, V> {
-        MemoryCache::builder().max_entries(self.max_size).ttl(self.default_ttl)
+        MemoryCache::builder()
+            .max_entries(self.max_size)
+            .ttl(self.default_ttl)
+            .eviction_policy(self.eviction_policy)
     }
 
     /// The options of a tier. The times are for the cache over it.
     pub fn tier_builder(&self) -> MemoryTierBuilder {
-        MemoryTier::builder().max_entries(self.max_size)
+        MemoryTier::builder().max_entries(self.max_size).eviction_policy(self.eviction_policy)
     }
 }
 
@@ -48,6 +55,7 @@ impl Default for MemoryConfig {
             max_size: Bounds::DEFAULT.max_entries,
             default_ttl: TTL.into(),
             cleanup_interval: Duration::from_secs(60),
+            eviction_policy: Bounds::DEFAULT.policy,
         }
     }
 }
@@ -68,7 +76,9 @@ mod tests {
             MemoryConfig { default_ttl: Ttl::Never, ..default.clone() }
         );
         let cleanup_interval = Duration::from_secs(90);
-        assert_eq!(read("cleanup_interval = '1m 30s'"), MemoryConfig { cleanup_interval, ..default });
+        assert_eq!(read("cleanup_interval = '1m 30s'"), MemoryConfig { cleanup_interval, ..default.clone() });
+        let eviction_policy = EvictionPolicy::Lru;
+        assert_eq!(read("eviction_policy = 'lru'"), MemoryConfig { eviction_policy, ..default });
     }
 
     #[test]

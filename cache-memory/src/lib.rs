@@ -43,8 +43,13 @@
 //!
 //! # Order of eviction
 //!
-//! Least recently used first: exactly so within a shard, and over the whole cache with
-//! [one shard](Builder::shards).
+//! By default [`EvictionPolicy::Adaptive`]: how often entries come back at which age is measured, and those go first that
+//! earn least for the room they take. Over recorded traces of databases, disks and shops it answers more requests than LRU,
+//! moka, quick_cache and foyer do; `cargo xtask bench --only hit-ratio` shows it.
+//!
+//! With [`EvictionPolicy::Lru`] the least recently used go first: exactly so within a shard, and over the whole cache
+//! with [one shard](Builder::shards). Among categories of a tier, the one whose oldest entry was used longest ago makes
+//! room.
 //!
 //! # Features
 //!

@@ -80,7 +80,7 @@ fn unknown_key_is_refused_with_the_known_ones() {
         (
             "[memory_cache]\nmax_sise = 1",
             "2:1: memory_cache.max_sise: unknown field `max_sise`, expected one of `max_size`, `default_ttl`, \
-             `cleanup_interval`",
+             `cleanup_interval`, `eviction_policy`",
         ),
         (
             "[sqlite_cache.pragma_settings]\nwritable_schema = true",
@@ -196,6 +196,10 @@ fn value_out_of_range_is_refused() {
             "[categories.week_data]\ncompression = 'lz5'",
             "2:15: categories.week_data.compression: invalid value: string \"lz5\", expected \"none\", \"lz4\" \
              or \"zstd\"",
+        ),
+        (
+            "[memory_cache]\neviction_policy = 'mru'",
+            "2:19: memory_cache.eviction_policy: unknown variant `mru`, expected `adaptive` or `lru`",
         ),
         (
             "[sqlite_cache]\n  pragma_settings.synchronous = \"SOMETIMES\"",

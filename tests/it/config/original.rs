@@ -5,7 +5,7 @@ use warmstart::{
     config::{AsyncLoading, LazyImports, MigrationOptimization, StartupConfig},
     core::Budget,
     file::FileConfig,
-    memory::MemoryConfig,
+    memory::{EvictionPolicy, MemoryConfig},
     sqlite::{JournalMode, Pragmas, SqliteConfig, Synchronous, TempStore},
 };
 
@@ -18,7 +18,11 @@ fn every_value_of_the_sections_is_read() {
     let config = Config::from_str(ORIGINAL).unwrap();
     let default_ttl = seconds(300).into();
     let cleanup_interval = seconds(60);
-    assert_eq!(config.memory_cache, MemoryConfig { max_size: 1000, default_ttl, cleanup_interval });
+    let eviction_policy = EvictionPolicy::Adaptive;
+    assert_eq!(
+        config.memory_cache,
+        MemoryConfig { max_size: 1000, default_ttl, cleanup_interval, eviction_policy }
+    );
     let pragma_settings = Pragmas::new()
         .journal_mode(JournalMode::Memory)
         .synchronous(Synchronous::Off)
