@@ -16,7 +16,7 @@ use crate::{
     builder::{Listener, Options},
     gate::{Entrance, Gates},
     slot::Slot,
-    store::{Counts, Gone, Group, Store},
+    store::{AllGone, Counts, Gone, Group, Store},
 };
 
 /// A cache in memory, bounded in entries and optionally in bytes, with a time to live.
@@ -106,7 +106,7 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let miss = |expired: Option<_>| {
-            self.told(expired);
+            self.told(expired.as_slice());
             None
         };
         self.store.get(0, self.hasher.hash_one(key), key, self.clock.now(), |value| Some(value.clone()), miss)
@@ -135,13 +135,11 @@ where
     pub fn insert_with_ttl(&self, key: K, value: V, ttl: impl Into<Ttl>) -> Result<()> {
         let weight = self.options.weigher.as_ref().map_or(0, |weigher| weigher(&key, &value));
         let slot = Slot::new(value, weight, ttl.into(), self.clock.now());
-        match self.store.insert(&self.group, self.hasher.hash_one(&key), key, slot, &Unguarded) {
-            Ok(gone) => {
-                self.told(gone);
-                Ok(())
-            }
-            Err(refused) => Err(Error::new(ErrorKind::TooLarge { size: weight, limit: refused.limit })),
-        }
+        let mut gone = AllGone::new();
+        let stored =
+            self.store.insert(&self.group, self.hasher.hash_one(&key), key, slot, &Unguarded, &mut gone);
+        self.told(&gone);
+        stored.map_err(|refused| Error::new(ErrorKind::TooLarge { size: weight, limit: refused.limit }))
     }
 
     /// The value under `key`, or else what `compute` returns, which is stored.
@@ -191,18 +189,18 @@ where
     {
         let gone = self.store.remove(0, self.hasher.hash_one(key), key, &Unguarded)?;
         let value = gone.slot.is_live(self.clock.now()).then(|| gone.slot.value.clone());
-        self.told([gone]);
+        self.told(&[gone]);
         value
     }
 
     /// Removes all values.
     pub fn clear(&self) {
-        self.told(self.store.clear(0));
+        self.told(&self.store.clear(0));
     }
 
     /// Removes the values whose time is over. Until this runs, or they are asked for, they take room.
     pub fn remove_expired(&self) {
-        self.told(self.store.expire(self.clock.now()));
+        self.told(&self.store.expire(self.clock.now()));
     }
 
     /// Keys and values, in no particular order; taken from one shard at a time, so that changes meanwhile
@@ -243,19 +241,19 @@ where
         Q: Equivalent<K> + ?Sized,
     {
         let (value, expired) = self.store.peek(0, hash, key, self.clock.now());
-        self.told(expired);
+        self.told(expired.as_slice());
         value
     }
 
     /// Tells the listeners of what left. No lock is held here, nor when it is dropped after.
-    fn told(&self, gone: impl IntoIterator<Item = Gone<K, V>>) {
+    fn told(&self, gone: &[Gone<K, V>]) {
         for Gone { key, slot, cause, .. } in gone {
             let listener: &Option<Listener<K, V>> = match cause {
                 RemovalCause::Evicted | RemovalCause::Expired => &self.options.on_eviction,
                 RemovalCause::Replaced | RemovalCause::Removed => &self.options.on_removal,
             };
             if let Some(listener) = listener {
-                listener(&key, &slot.value, cause);
+                listener(key, &slot.value, *cause);
             }
         }
     }

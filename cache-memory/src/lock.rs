@@ -57,8 +57,8 @@ unsafe impl RawMutex for Brief {
 }
 
 impl Brief {
-    /// Turns in place, in twos: some 2 us in all.
-    const SPINS: u32 = 7;
+    /// Looks in place, up to some microseconds: many times as long as a look into a map.
+    const SPINS: u32 = 100;
     /// Times that other threads go first.
     const YIELDS: u32 = 10;
 
@@ -72,8 +72,8 @@ impl Brief {
         let mut turn = 0;
         loop {
             match turn {
-                ..=Self::SPINS => (0..1 << turn).for_each(|_| hint::spin_loop()),
-                turn if turn <= Self::SPINS + Self::YIELDS => thread::yield_now(),
+                ..Self::SPINS => hint::spin_loop(),
+                turn if turn < Self::SPINS + Self::YIELDS => thread::yield_now(),
                 _ => thread::sleep(Duration::from_micros(50)),
             }
             turn = turn.saturating_add(1);

@@ -87,7 +87,8 @@ pub(crate) struct Gone<K, V> {
     pub(crate) group: usize,
 }
 
-/// Entries that left at once: one, nearly always.
+/// Entries that left at once: one, nearly always. Filled where the caller has it, and not handed up from call to call,
+/// since each move of an entry costs as much as a lock.
 pub(crate) type AllGone<K, V> = SmallVec<[Gone<K, V>; 1]>;
 
 /// Why an entry left a memory cache.
@@ -189,7 +190,7 @@ impl<K: Eq, V> Store<K, V> {
         }
     }
 
-    /// Stores an entry, if the guard holds, and hands out those that had to go.
+    /// Stores an entry, if the guard holds, and hands those that had to go to `gone`.
     ///
     /// # Errors
     /// It does not fit even alone; nothing has changed.
@@ -200,38 +201,33 @@ impl<K: Eq, V> Store<K, V> {
         key: K,
         mut slot: Slot<V>,
         guard: &dyn Guard,
-    ) -> Result<AllGone<K, V>, DoesNotFit> {
+        gone: &mut AllGone<K, V>,
+    ) -> Result<(), DoesNotFit> {
         let own = if group.front { self.fronts.max_bytes() } else { u64::MAX };
         let limit = self.total.max_bytes().min(group.max_bytes()).min(own);
         if slot.weight > limit {
             return Err(DoesNotFit { limit });
         }
-        let mut gone = AllGone::new();
         let mut shard = self.shard(hash);
         loop {
             if !guard.holds() {
-                return Ok(gone);
+                return Ok(());
             }
             // Out first: its room is for the new entry, and no other has to go for it.
-            let replaced = shard.take_out(group.index, hash, &key, RemovalCause::Replaced);
+            let replaced = shard.take_out(group.index, hash, &key, RemovalCause::Replaced, gone);
             let mut room = match replaced {
-                Some(replaced) => {
-                    let room = self.exchange(group, replaced.slot.weight, slot.weight);
-                    gone.push(replaced);
-                    room
-                }
+                Some(weight) => self.exchange(group, weight, slot.weight),
                 None => self.reserve(group, slot.weight),
             };
             while let Err(scope) = room
-                && let Some((owner, victim)) = shard.evict(scope)
+                && let Some((owner, weight)) = shard.evict(scope, gone)
             {
                 room = if owner.index == group.index {
-                    self.exchange(group, victim.slot.weight, slot.weight)
+                    self.exchange(group, weight, slot.weight)
                 } else {
-                    self.release(owner, victim.slot.weight);
+                    self.release(owner, weight);
                     self.reserve(group, slot.weight)
                 };
-                gone.push(victim);
             }
             match room {
                 Ok(()) => {
@@ -239,11 +235,11 @@ impl<K: Eq, V> Store<K, V> {
                     shard.counts.insertions += 1;
                     slot.tick = shard.tick;
                     shard.list_of(group, self.policy).policy.insert(hash, key, slot);
-                    return Ok(gone);
+                    return Ok(());
                 }
                 Err(scope) => {
                     drop(shard);
-                    gone.extend(self.evict_elsewhere(hash, scope));
+                    self.evict_elsewhere(hash, scope, gone);
                     shard = self.shard(hash);
                 }
             }
@@ -373,20 +369,22 @@ impl<K: Eq, V> Store<K, V> {
     where
         Q: Equivalent<K> + ?Sized,
     {
-        let gone = shard.take_out(group, hash, key, cause)?;
-        self.release(&shard.list(group)?.group, gone.slot.weight);
-        Some(gone)
+        let mut gone = AllGone::new();
+        let weight = shard.take_out(group, hash, key, cause, &mut gone)?;
+        self.release(&shard.list(group)?.group, weight);
+        gone.pop()
     }
 
     /// Takes out an entry of the next shard that has one in scope.
-    fn evict_elsewhere(&self, hash: u64, scope: Scope) -> Option<Gone<K, V>> {
+    fn evict_elsewhere(&self, hash: u64, scope: Scope, gone: &mut AllGone<K, V>) {
         let own = (hash >> 32) as usize;
-        (1..self.shards.len()).find_map(|step| {
+        for step in 1..self.shards.len() {
             let mut shard = self.shards[(own + step) & (self.shards.len() - 1)].lock();
-            let (owner, victim) = shard.evict(scope)?;
-            self.release(owner, victim.slot.weight);
-            Some(victim)
-        })
+            if let Some((owner, weight)) = shard.evict(scope, gone) {
+                self.release(owner, weight);
+                return;
+            }
+        }
     }
 
     fn extract(&self, cause: RemovalCause, gone: impl Fn(usize, &Slot<V>) -> bool) -> Vec<Gone<K, V>> {
@@ -413,18 +411,27 @@ impl<K: Eq, V> Shard<K, V> {
         self.lists.get_mut(group)?.as_mut()
     }
 
-    /// Takes out the entry under `key`. Its room stays reserved.
-    fn take_out<Q>(&mut self, group: usize, hash: u64, key: &Q, cause: RemovalCause) -> Option<Gone<K, V>>
+    /// Hands the entry under `key` to `gone`. Its room, so much, stays reserved.
+    fn take_out<Q>(
+        &mut self,
+        group: usize,
+        hash: u64,
+        key: &Q,
+        cause: RemovalCause,
+        gone: &mut AllGone<K, V>,
+    ) -> Option<u64>
     where
         Q: Equivalent<K> + ?Sized,
     {
         let (key, slot) = self.list(group)?.policy.remove(hash, key)?;
         self.counts.expirations += u64::from(cause == RemovalCause::Expired);
-        Some(Gone { key, slot, cause, group })
+        let weight = slot.weight;
+        gone.push(Gone { key, slot, cause, group });
+        Some(weight)
     }
 
-    /// Takes out the entry of a group in scope that its policy gives. Its room stays reserved.
-    fn evict(&mut self, scope: Scope) -> Option<(&Group, Gone<K, V>)> {
+    /// Hands the entry of a group in scope that its policy gives to `gone`. Its room, so much, stays reserved.
+    fn evict(&mut self, scope: Scope, gone: &mut AllGone<K, V>) -> Option<(&Group, u64)> {
         let list = match scope {
             Scope::Group(index) => self.lists.get_mut(index)?.as_mut()?,
             Scope::Fronts | Scope::All => {
@@ -445,8 +452,9 @@ impl<K: Eq, V> Shard<K, V> {
         };
         let (key, slot) = list.policy.evict()?;
         self.counts.evictions += 1;
-        let gone = Gone { key, slot, cause: RemovalCause::Evicted, group: list.group.index };
-        Some((&list.group, gone))
+        let weight = slot.weight;
+        gone.push(Gone { key, slot, cause: RemovalCause::Evicted, group: list.group.index });
+        Some((&list.group, weight))
     }
 
     fn list_of(&mut self, group: &Arc<Group>, policy: EvictionPolicy) -> &mut List<K, V> {

@@ -13,7 +13,7 @@ use crate::{
     bounds::Bounds,
     quota::Quota,
     slot::Slot,
-    store::{Gone, Group, Store},
+    store::{AllGone, Gone, Group, Store},
 };
 
 /// The tier that keeps live values, and the copies in front of other tiers: for
@@ -116,13 +116,11 @@ impl Tier for MemoryTier {
         // What was created in the future could not be served, but has to replace what is there.
         let expires_at = if entry.created_at > now.wall { Some(now.wall) } else { entry.expires_at };
         let slot = Slot::until(entry.clone(), weight, expires_at, now);
-        match self.store.insert(&self.group(key.category()), key.hash(), key.as_str().into(), slot, guard) {
-            Ok(gone) => {
-                self.told(gone);
-                Ok(())
-            }
-            Err(refused) => Err(Error::too_large(key, weight, refused.limit)),
-        }
+        let mut gone = AllGone::new();
+        let group = self.group(key.category());
+        let stored = self.store.insert(&group, key.hash(), key.as_str().into(), slot, guard, &mut gone);
+        self.told(gone);
+        stored.map_err(|refused| Error::too_large(key, weight, refused.limit))
     }
 
     fn remove(&self, key: &Key<'_>, guard: &dyn Guard) -> Result<()> {

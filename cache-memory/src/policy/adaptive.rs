@@ -37,8 +37,8 @@
 //! 5. **Main's victim** is the oldest entry of a main list: of the three, the one with the lowest rate of reuse.
 //! 6. **Eviction.** If the queue is *short*, shorter than H, main's victim goes, else the oldest of the queue; its history
 //!    becomes a ghost.
-//! 7. **H** is judged before each eviction: if the oldest of the queue has more than 1.2 times the rate of main's
-//!    victim, H grows by 0.2, else it shrinks by 0.2, between 1 and 0.9 C.
+//! 7. **H** is judged before every fourth eviction: if the oldest of the queue has more than 1.2 times the rate of main's
+//!    victim, H grows by 0.8, else it shrinks by 0.8, between 1 and 0.9 C.
 //!
 //! How rates follow from the counts is told in [`rates`]. They are drawn anew every C / 10 requests, and the counts fade.
 //!
@@ -60,8 +60,8 @@
 //! | rates that jump from bucket to bucket | -0.2 |
 //! | what leaves main has a last chance in the queue | -0.1, and recency alone up to 1.2 below LRU |
 //!
-//! The constants matter little, and none was fitted: bursts under C / 40 or C / 10, steps of H by 0.1, rates drawn half as
-//! often, classes up to 2 and 8 uses, counts that fade twice as fast or half as fast: all stay within 0.1. The factor of
+//! The constants matter little, and none was fitted: bursts under C / 40 or C / 10, H judged at each eviction by 0.1 or
+//! 0.2, rates drawn half as often, classes up to 2 and 8 uses, counts that fade twice as fast or half as fast: all stay within 0.1. The factor of
 //! rule 7 trades scans for recency: with 1.0 the mean loses 0.4 and nothing is more than 0.2 below LRU; with 1.5 it gains
 //! 0.1 and the worst is 1.1 below.
 //!
@@ -100,6 +100,8 @@ pub(crate) struct Adaptive<K, V> {
     /// Counts requests: hits and insertions. Wraps, so that ages are right up to 2^32 requests.
     now: u32,
     until_learning: u32,
+    /// Evictions until H is judged.
+    until_judging: u8,
     /// Nothing had to go yet.
     filling: bool,
 }
@@ -124,6 +126,12 @@ struct History {
 const QUEUE: u8 = 0;
 const MAIN: std::ops::RangeInclusive<u8> = 1..=3;
 const LISTS: usize = rates::CLASSES;
+
+/// H is judged at each so many evictions.
+const JUDGED_EVERY: u8 = 4;
+
+/// By so much.
+const STEP: f32 = 0.2 * JUDGED_EVERY as f32;
 
 /// As many uses are told apart.
 const MAX_USES: u8 = 15;
@@ -155,6 +163,7 @@ impl<K, V> Default for Adaptive<K, V> {
             queue_target: 1.0,
             now: 0,
             until_learning: 0,
+            until_judging: 0,
             filling: true,
         }
     }
@@ -222,15 +231,21 @@ impl<K, V> Adaptive<K, V> {
         self.entries.len_of(QUEUE) < self.queue_target as usize
     }
 
-    /// Which entry goes next, after H was judged.
+    /// Which entry goes next, after H was judged if it is time.
     #[expect(clippy::cast_precision_loss, reason = "a fraction of C")]
     fn victim(&mut self) -> Option<Place> {
-        let (Some(queued), Some(victim)) = (self.entries.oldest(QUEUE), self.main_victim()) else {
-            return self.entries.oldest(QUEUE).or_else(|| self.main_victim());
+        let Some(queued) = self.entries.oldest(QUEUE) else { return self.main_victim() };
+        self.until_judging = match self.until_judging.checked_sub(1) {
+            Some(left) => left,
+            None => {
+                if let Some(victim) = self.main_victim() {
+                    let step = if self.rate(queued) > 1.2 * self.rate(victim) { STEP } else { -STEP };
+                    self.queue_target = (self.queue_target + step).min(0.9 * self.capacity as f32).max(1.0);
+                }
+                JUDGED_EVERY - 1
+            }
         };
-        let step = if self.rate(queued) > 1.2 * self.rate(victim) { 0.2 } else { -0.2 };
-        self.queue_target = (self.queue_target + step).min(0.9 * self.capacity as f32).max(1.0);
-        Some(if self.queue_is_short() { victim } else { queued })
+        if self.queue_is_short() { self.main_victim().or(Some(queued)) } else { Some(queued) }
     }
 
     /// Takes an entry out and keeps its history.
@@ -321,13 +336,10 @@ impl<K: Eq, V> Policy<K, V> for Adaptive<K, V> {
 
     fn extract(&mut self, mut gone: impl FnMut(&V) -> bool) -> Vec<(K, V)> {
         let mut extracted = vec![];
-        let mut place = 0;
-        while (place as usize) < self.entries.len() {
-            if gone(&self.entries[place].value) {
+        for place in self.entries.places() {
+            if self.entries.get(place).is_some_and(|entry| gone(&entry.value)) {
                 let Entry { key, value, .. } = self.entries.remove(place);
                 extracted.push((key, value));
-            } else {
-                place += 1;
             }
         }
         extracted

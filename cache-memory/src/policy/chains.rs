@@ -7,13 +7,15 @@ use hashbrown::HashTable;
 /// Entries found by hash, each in one of `L` lists. `hashlink` keeps one order for each map; here an entry
 /// goes from one list to another without being found, hashed or moved again.
 ///
-/// The entries lie side by side in one block, linked by their places in it. A place is good until the next
-/// removal, which fills the hole with another entry.
+/// The entries lie side by side in one block, linked by their places in it. The hole that one leaves is filled by the next
+/// that comes.
 #[derive(Debug)]
 pub(super) struct Chains<T, const L: usize> {
     places: HashTable<Place>,
     links: Vec<Link<T>>,
     lists: [List; L],
+    /// The first of the holes, each of which names the next as its older one.
+    hole: Place,
 }
 
 /// Where an entry is.
@@ -21,13 +23,17 @@ pub(super) type Place = u32;
 
 const NOWHERE: Place = Place::MAX;
 
+/// Of a place that a list or the table names.
+const OCCUPIED: &str = "there is an entry at its place";
+
 #[derive(Debug)]
 struct Link<T> {
     hash: u64,
     newer: Place,
     older: Place,
     list: u8,
-    item: T,
+    /// `None` in a hole.
+    item: Option<T>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -40,13 +46,13 @@ struct List {
 impl<T, const L: usize> Default for Chains<T, L> {
     fn default() -> Self {
         let list = List { newest: NOWHERE, oldest: NOWHERE, len: 0 };
-        Self { places: HashTable::new(), links: Vec::new(), lists: [list; L] }
+        Self { places: HashTable::new(), links: Vec::new(), lists: [list; L], hole: NOWHERE }
     }
 }
 
 impl<T, const L: usize> Chains<T, L> {
     pub(super) fn len(&self) -> usize {
-        self.links.len()
+        self.places.len()
     }
 
     /// How many entries are in a list.
@@ -74,23 +80,44 @@ impl<T, const L: usize> Chains<T, L> {
         self.places.find(hash, |&place| is(&self[place])).copied()
     }
 
+    /// Where there may be entries.
+    pub(super) fn places(&self) -> impl Iterator<Item = Place> + use<T, L> {
+        0..Place::try_from(self.links.len()).unwrap_or(NOWHERE)
+    }
+
+    pub(super) fn get(&self, place: Place) -> Option<&T> {
+        self.links[place as usize].item.as_ref()
+    }
+
     /// All entries, side by side as they lie.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.links.iter_mut().map(|link| &mut link.item)
+        self.links.iter_mut().filter_map(|link| link.item.as_mut())
     }
 
     /// Adds an entry as the newest of a list.
     pub(super) fn push(&mut self, list: u8, hash: u64, item: T) -> Place {
+        let link = Link { hash, newer: NOWHERE, older: NOWHERE, list, item: Some(item) };
+        let place = self.hole;
+        let place = if place == NOWHERE {
+            self.append(link)
+        } else {
+            let hole = std::mem::replace(&mut self.links[place as usize], link);
+            self.hole = hole.older;
+            place
+        };
+        self.places.insert_unique(hash, place, |&place| self.links[place as usize].hash);
+        self.link(place, list);
+        place
+    }
+
+    fn append(&mut self, link: Link<T>) -> Place {
         // By a quarter: a block that doubles is half empty on average after the last time.
         if self.links.len() == self.links.capacity() {
             self.links.reserve_exact(self.links.len() / 4 + 8);
         }
         let place = Place::try_from(self.links.len()).ok().filter(|&place| place != NOWHERE);
-        let place = place.expect("four thousand million entries in a shard");
-        self.links.push(Link { hash, newer: NOWHERE, older: NOWHERE, list, item });
-        self.places.insert_unique(hash, place, |&place| self.links[place as usize].hash);
-        self.link(place, list);
-        place
+        self.links.push(link);
+        place.expect("a shard of 2^32 entries does not fit into memory")
     }
 
     /// Makes an entry the newest of a list, be it this one or another.
@@ -103,35 +130,16 @@ impl<T, const L: usize> Chains<T, L> {
         self.link(place, list);
     }
 
-    /// Takes an entry out. The last one of the block comes to its place.
+    /// Takes out the entry that is at `place`.
     pub(super) fn remove(&mut self, place: Place) -> T {
         self.unlink(place);
-        let hash = self.hash_of(place);
+        let Link { hash, older, item, .. } = &mut self.links[place as usize];
+        let (hash, item) = (*hash, item.take());
+        *older = std::mem::replace(&mut self.hole, place);
         if let Ok(found) = self.places.find_entry(hash, |&other| other == place) {
             found.remove();
         }
-        let Link { item, .. } = self.links.swap_remove(place as usize);
-        if (place as usize) < self.links.len() {
-            self.settle(place);
-        }
-        item
-    }
-
-    /// Lets everything that pointed to the end of the block point to where the entry came.
-    fn settle(&mut self, place: Place) {
-        let Link { hash, newer, older, list, .. } = self.links[place as usize];
-        let end = self.links.len();
-        if let Some(found) = self.places.find_mut(hash, |&other| other as usize == end) {
-            *found = place;
-        }
-        match newer {
-            NOWHERE => self.lists[usize::from(list)].newest = place,
-            newer => self.links[newer as usize].older = place,
-        }
-        match older {
-            NOWHERE => self.lists[usize::from(list)].oldest = place,
-            older => self.links[older as usize].newer = place,
-        }
+        item.expect(OCCUPIED)
     }
 
     fn unlink(&mut self, place: Place) {
@@ -166,14 +174,14 @@ impl<T, const L: usize> Index<Place> for Chains<T, L> {
 
     #[inline]
     fn index(&self, place: Place) -> &T {
-        &self.links[place as usize].item
+        self.links[place as usize].item.as_ref().expect(OCCUPIED)
     }
 }
 
 impl<T, const L: usize> IndexMut<Place> for Chains<T, L> {
     #[inline]
     fn index_mut(&mut self, place: Place) -> &mut T {
-        &mut self.links[place as usize].item
+        self.links[place as usize].item.as_mut().expect(OCCUPIED)
     }
 }
 
@@ -181,23 +189,26 @@ impl<T, const L: usize> IndexMut<Place> for Chains<T, L> {
 impl<T: std::fmt::Debug, const L: usize> Chains<T, L> {
     /// Each list from the newest to the oldest, after a check that all of it is in step.
     pub(super) fn validated(&self) -> [Vec<&T>; L] {
-        assert_eq!(self.places.len(), self.links.len());
-        for (place, link) in self.links.iter().enumerate() {
+        for (place, link) in self.links.iter().enumerate().filter(|(_, link)| link.item.is_some()) {
             let found = self.places.find(link.hash, |&other| other as usize == place);
             assert!(found.is_some(), "entry {place} is not found by its hash");
         }
+        let holes =
+            std::iter::successors(Some(self.hole), |&hole| Some(self.links.get(hole as usize)?.older));
+        let holes = holes.take_while(|&hole| hole != NOWHERE);
+        assert_eq!(holes.count(), self.links.len() - self.places.len(), "all holes are known");
         let walked = std::array::from_fn(|list| {
             let (mut items, mut newer, mut place) = (vec![], NOWHERE, self.lists[list].newest);
             while place != NOWHERE {
                 let link = &self.links[place as usize];
                 assert_eq!((usize::from(link.list), link.newer), (list, newer), "entry {place}");
-                items.push(&link.item);
+                items.push(link.item.as_ref().expect(OCCUPIED));
                 (newer, place) = (place, link.older);
             }
             assert_eq!((newer, items.len()), (self.lists[list].oldest, self.lists[list].len), "list {list}");
             items
         });
-        assert_eq!(walked.iter().map(Vec::len).sum::<usize>(), self.links.len(), "all are in a list");
+        assert_eq!(walked.iter().map(Vec::len).sum::<usize>(), self.places.len(), "all are in a list");
         walked
     }
 }
