@@ -16,7 +16,7 @@ use crate::{
     builder::{Listener, Options},
     gate::{Entrance, Gates},
     slot::Slot,
-    store::{AllGone, Counts, Gone, Group, Store},
+    store::{AllGone, Arrival, Counts, Gone, Group, Store},
 };
 
 /// A cache in memory, bounded in entries and optionally in bytes, with a time to live.
@@ -134,10 +134,11 @@ where
     /// As [`insert`](Self::insert).
     pub fn insert_with_ttl(&self, key: K, value: V, ttl: impl Into<Ttl>) -> Result<()> {
         let weight = self.options.weigher.as_ref().map_or(0, |weigher| weigher(&key, &value));
-        let slot = Slot::new(value, weight, ttl.into(), self.clock.now());
+        let now = self.clock.now();
+        let (hash, slot) = (self.hasher.hash_one(&key), Slot::new(value, weight, ttl.into(), now));
         let mut gone = AllGone::new();
-        let stored =
-            self.store.insert(&self.group, self.hasher.hash_one(&key), key, slot, &Unguarded, &mut gone);
+        let arrival = Arrival { hash, key, slot, now };
+        let stored = self.store.insert(&self.group, arrival, &Unguarded, &mut gone);
         self.told(&gone);
         stored.map_err(|refused| Error::new(ErrorKind::TooLarge { size: weight, limit: refused.limit }))
     }

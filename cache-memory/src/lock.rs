@@ -62,6 +62,10 @@ impl Brief {
     /// Times that other threads go first.
     const YIELDS: u32 = 10;
 
+    /// Then it sleeps, longer each time: a hundred that wake up every 50 us would leave the holder no time to finish.
+    const SHORTEST: Duration = Duration::from_micros(50);
+    const LONGEST: Duration = Duration::from_millis(1);
+
     #[inline]
     fn take(&self) -> bool {
         !self.0.swap(true, Acquire)
@@ -69,12 +73,15 @@ impl Brief {
 
     #[cold]
     fn wait(&self) {
-        let mut turn = 0;
+        let (mut turn, mut pause) = (0, Self::SHORTEST);
         loop {
             match turn {
                 ..Self::SPINS => hint::spin_loop(),
                 turn if turn < Self::SPINS + Self::YIELDS => thread::yield_now(),
-                _ => thread::sleep(Duration::from_micros(50)),
+                _ => {
+                    thread::sleep(pause);
+                    pause = (2 * pause).min(Self::LONGEST);
+                }
             }
             turn = turn.saturating_add(1);
             if !self.0.load(Relaxed) && self.take() {

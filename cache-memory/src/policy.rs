@@ -48,11 +48,13 @@ pub(crate) trait Policy<K, V> {
     where
         Q: Equivalent<K> + ?Sized;
 
-    /// The entry whose last use is longest ago, of those that may be next to go.
-    fn oldest(&self) -> Option<&V>;
+    /// What the next one to go is worth, to be compared with those of other groups: in uses per request of the shard.
+    /// `idle` says for how many of these an entry was not used.
+    fn worth(&self, idle: impl Fn(&V) -> u64) -> Option<f64>;
 
-    /// Takes out the entry that is needed least.
-    fn evict(&mut self) -> Option<(K, V)>;
+    /// Takes out the entry that is needed least, one that is `dead` before others. There are so many entries in all
+    /// groups of the shard.
+    fn evict(&mut self, in_shard: usize, dead: impl Fn(&V) -> bool) -> Option<(K, V)>;
 
     /// Takes out all entries that are `gone`.
     fn extract(&mut self, gone: impl FnMut(&V) -> bool) -> Vec<(K, V)>;
@@ -122,12 +124,12 @@ impl<K: Eq, V> Policy<K, V> for Order<K, V> {
         either!(self, policy => policy.remove(hash, key))
     }
 
-    fn oldest(&self) -> Option<&V> {
-        either!(self, policy => policy.oldest())
+    fn worth(&self, idle: impl Fn(&V) -> u64) -> Option<f64> {
+        either!(self, policy => policy.worth(idle))
     }
 
-    fn evict(&mut self) -> Option<(K, V)> {
-        either!(self, policy => policy.evict())
+    fn evict(&mut self, in_shard: usize, dead: impl Fn(&V) -> bool) -> Option<(K, V)> {
+        either!(self, policy => policy.evict(in_shard, dead))
     }
 
     fn extract(&mut self, gone: impl FnMut(&V) -> bool) -> Vec<(K, V)> {

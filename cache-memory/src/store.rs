@@ -69,12 +69,41 @@ pub(crate) struct Counts {
 struct List<K, V> {
     policy: Order<K, Slot<V>>,
     group: Arc<Group>,
+    held: Held,
+}
+
+/// What a part of the store holds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    entries: u64,
+    bytes: u64,
+}
+
+impl Held {
+    fn add(&mut self, weight: u64) {
+        self.entries += 1;
+        self.bytes = self.bytes.wrapping_add(weight);
+    }
+
+    fn remove(&mut self, weight: u64) {
+        self.entries -= 1;
+        self.bytes = self.bytes.wrapping_sub(weight);
+    }
 }
 
 impl Group {
     pub(crate) fn max_bytes(&self) -> u64 {
         self.quota.as_ref().map_or(u64::MAX, Quota::max_bytes)
     }
+}
+
+/// An entry on its way into the store.
+#[derive(Debug)]
+pub(crate) struct Arrival<K, V> {
+    pub(crate) hash: u64,
+    pub(crate) key: K,
+    pub(crate) slot: Slot<V>,
+    pub(crate) now: Time,
 }
 
 /// An entry that left the store.
@@ -159,6 +188,7 @@ impl<K: Eq, V> Store<K, V> {
                 }
                 Lookup::Gone(key, slot) => {
                     counts.expirations += 1;
+                    list.held.remove(slot.weight);
                     self.release(&list.group, slot.weight);
                     expired = Some(Gone { key, slot, cause: RemovalCause::Expired, group });
                 }
@@ -197,9 +227,7 @@ impl<K: Eq, V> Store<K, V> {
     pub(crate) fn insert(
         &self,
         group: &Arc<Group>,
-        hash: u64,
-        key: K,
-        mut slot: Slot<V>,
+        Arrival { hash, key, mut slot, now }: Arrival<K, V>,
         guard: &dyn Guard,
         gone: &mut AllGone<K, V>,
     ) -> Result<(), DoesNotFit> {
@@ -209,6 +237,7 @@ impl<K: Eq, V> Store<K, V> {
             return Err(DoesNotFit { limit });
         }
         let mut shard = self.shard(hash);
+        let mut was_elsewhere = false;
         loop {
             if !guard.holds() {
                 return Ok(());
@@ -220,7 +249,8 @@ impl<K: Eq, V> Store<K, V> {
                 None => self.reserve(group, slot.weight),
             };
             while let Err(scope) = room
-                && let Some((owner, weight)) = shard.evict(scope, gone)
+                && (was_elsewhere || !self.is_small(&shard, scope, group))
+                && let Some((owner, weight)) = shard.evict(scope, now, gone)
             {
                 room = if owner.index == group.index {
                     self.exchange(group, weight, slot.weight)
@@ -234,12 +264,15 @@ impl<K: Eq, V> Store<K, V> {
                     shard.tick += 1;
                     shard.counts.insertions += 1;
                     slot.tick = shard.tick;
-                    shard.list_of(group, self.policy).policy.insert(hash, key, slot);
+                    let list = shard.list_of(group, self.policy);
+                    list.held.add(slot.weight);
+                    list.policy.insert(hash, key, slot);
                     return Ok(());
                 }
                 Err(scope) => {
                     drop(shard);
-                    self.evict_elsewhere(hash, scope, gone);
+                    self.evict_elsewhere(hash, scope, group, now, gone);
+                    was_elsewhere = true;
                     shard = self.shard(hash);
                 }
             }
@@ -280,16 +313,19 @@ impl<K: Eq, V> Store<K, V> {
         K: Clone,
         V: Clone,
     {
+        // Before the lock: a `Clone` that panics has them dropped after it.
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
         let mut shard = self.shards.get(shard)?.lock();
-        let mut entries = Vec::new();
         if let Some(list) = shard.list(group) {
             list.policy.for_each(|key, slot| {
                 if slot.is_live(now) {
-                    entries.push((key.clone(), slot.value.clone()));
+                    keys.push(key.clone());
+                    values.push(slot.value.clone());
                 }
             });
         }
-        Some(entries)
+        drop(shard);
+        Some(keys.into_iter().zip(values).collect())
     }
 
     /// What was done since the store was made.
@@ -375,14 +411,41 @@ impl<K: Eq, V> Store<K, V> {
         gone.pop()
     }
 
-    /// Takes out an entry of the next shard that has one in scope.
-    fn evict_elsewhere(&self, hash: u64, scope: Scope, gone: &mut AllGone<K, V>) {
+    /// Whether a shard holds much less than its share of what has to make room: then another one gives, or else chance
+    /// would decide for ever how much of it each shard has.
+    fn is_small(&self, shard: &Shard<K, V>, scope: Scope, group: &Group) -> bool {
+        self.shards.len() > 1
+            && self.compared(shard.held(scope), scope, group, |held, share| held < share - share / 8)
+    }
+
+    /// Compares what a shard holds with its share, in bytes if these are what is bounded.
+    fn compared(&self, held: Held, scope: Scope, group: &Group, compare: impl Fn(u64, u64) -> bool) -> bool {
+        let quota = match scope {
+            Scope::Group(_) => group.quota.as_ref().unwrap_or(&self.total),
+            Scope::Fronts => &self.fronts,
+            Scope::All => &self.total,
+        };
+        let shards = self.shards.len() as u64;
+        if quota.max_bytes() == u64::MAX {
+            compare(held.entries, quota.entries() / shards)
+        } else {
+            compare(held.bytes, quota.bytes() / shards)
+        }
+    }
+
+    /// Takes out an entry of the next shard that has its share of what is in scope, or else of one that has any.
+    fn evict_elsewhere(&self, hash: u64, scope: Scope, group: &Group, now: Time, gone: &mut AllGone<K, V>) {
         let own = (hash >> 32) as usize;
-        for step in 1..self.shards.len() {
-            let mut shard = self.shards[(own + step) & (self.shards.len() - 1)].lock();
-            if let Some((owner, weight)) = shard.evict(scope, gone) {
-                self.release(owner, weight);
-                return;
+        for large_only in [true, false] {
+            for step in 1..self.shards.len() {
+                let mut shard = self.shards[(own + step) & (self.shards.len() - 1)].lock();
+                let is_large = self.compared(shard.held(scope), scope, group, |held, share| held >= share);
+                if (is_large || !large_only)
+                    && let Some((owner, weight)) = shard.evict(scope, now, gone)
+                {
+                    self.release(owner, weight);
+                    return;
+                }
             }
         }
     }
@@ -396,12 +459,23 @@ impl<K: Eq, V> Store<K, V> {
                 let index = list.group.index;
                 for (key, slot) in list.policy.extract(|slot| gone(index, slot)) {
                     counts.expirations += u64::from(cause == RemovalCause::Expired);
+                    list.held.remove(slot.weight);
                     self.release(&list.group, slot.weight);
                     all.push(Gone { key, slot, cause, group: index });
                 }
             }
         }
         all
+    }
+}
+
+impl<K, V> List<K, V> {
+    fn is_in(&self, scope: Scope) -> bool {
+        match scope {
+            Scope::Group(index) => self.group.index == index,
+            Scope::Fronts => self.group.front,
+            Scope::All => true,
+        }
     }
 }
 
@@ -423,7 +497,9 @@ impl<K: Eq, V> Shard<K, V> {
     where
         Q: Equivalent<K> + ?Sized,
     {
-        let (key, slot) = self.list(group)?.policy.remove(hash, key)?;
+        let list = self.list(group)?;
+        let (key, slot) = list.policy.remove(hash, key)?;
+        list.held.remove(slot.weight);
         self.counts.expirations += u64::from(cause == RemovalCause::Expired);
         let weight = slot.weight;
         gone.push(Gone { key, slot, cause, group });
@@ -431,37 +507,57 @@ impl<K: Eq, V> Shard<K, V> {
     }
 
     /// Hands the entry of a group in scope that its policy gives to `gone`. Its room, so much, stays reserved.
-    fn evict(&mut self, scope: Scope, gone: &mut AllGone<K, V>) -> Option<(&Group, u64)> {
+    fn evict(&mut self, scope: Scope, now: Time, gone: &mut AllGone<K, V>) -> Option<(&Group, u64)> {
+        let (in_shard, tick) = (self.held(Scope::All).entries, self.tick);
         let list = match scope {
             Scope::Group(index) => self.lists.get_mut(index)?.as_mut()?,
             Scope::Fronts | Scope::All => {
-                let in_scope = |list: &&mut List<K, V>| matches!(scope, Scope::All) || list.group.front;
-                let mut lists = self.lists.iter_mut().flatten().filter(in_scope);
+                let mut lists = self.lists.iter_mut().flatten().filter(|list| list.is_in(scope));
                 // Alone, nearly always, unless the memory is that of a larger cache.
                 match (lists.next()?, lists.next()) {
                     (alone, None) => alone,
-                    // Of several groups, the one whose oldest entry is the oldest.
                     (first, Some(second)) => {
                         let all = [first, second].into_iter().chain(lists);
-                        all.filter_map(|list| Some((list.policy.oldest()?.tick, list)))
-                            .min_by_key(|(tick, _)| *tick)?
+                        let worth =
+                            |list: &List<K, V>| list.policy.worth(|slot| tick.saturating_sub(slot.tick));
+                        all.filter_map(|list| Some((worth(list)?, list)))
+                            .min_by(|(a, _), (b, _)| a.total_cmp(b))?
                             .1
                     }
                 }
             }
         };
-        let (key, slot) = list.policy.evict()?;
-        self.counts.evictions += 1;
+        let in_shard = usize::try_from(in_shard).unwrap_or(usize::MAX);
+        let (key, slot) = list.policy.evict(in_shard, |slot| !slot.is_live(now))?;
+        list.held.remove(slot.weight);
         let weight = slot.weight;
-        gone.push(Gone { key, slot, cause: RemovalCause::Evicted, group: list.group.index });
+        let cause = if slot.is_live(now) {
+            self.counts.evictions += 1;
+            RemovalCause::Evicted
+        } else {
+            self.counts.expirations += 1;
+            RemovalCause::Expired
+        };
+        gone.push(Gone { key, slot, cause, group: list.group.index });
         Some((&list.group, weight))
+    }
+
+    /// What there is in scope.
+    fn held(&self, scope: Scope) -> Held {
+        self.lists.iter().flatten().filter(|list| list.is_in(scope)).fold(Held::default(), |sum, list| Held {
+            entries: sum.entries + list.held.entries,
+            bytes: sum.bytes.wrapping_add(list.held.bytes),
+        })
     }
 
     fn list_of(&mut self, group: &Arc<Group>, policy: EvictionPolicy) -> &mut List<K, V> {
         if self.lists.len() <= group.index {
             self.lists.resize_with(group.index + 1, || None);
         }
-        self.lists[group.index]
-            .get_or_insert_with(|| List { policy: Order::new(policy), group: group.clone() })
+        self.lists[group.index].get_or_insert_with(|| List {
+            policy: Order::new(policy),
+            group: group.clone(),
+            held: Held::default(),
+        })
     }
 }

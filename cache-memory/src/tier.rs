@@ -13,7 +13,7 @@ use crate::{
     bounds::Bounds,
     quota::Quota,
     slot::Slot,
-    store::{AllGone, Gone, Group, Store},
+    store::{AllGone, Arrival, Gone, Group, Store},
 };
 
 /// The tier that keeps live values, and the copies in front of other tiers: for
@@ -78,9 +78,9 @@ impl MemoryTier {
                 RemovalCause::Expired => Cause::Expired,
                 RemovalCause::Replaced | RemovalCause::Removed => continue,
             };
-            if let Some(observer) = self.observer.get()
-                && let Some(Some(group)) = self.groups.read().get(group).cloned()
-            {
+            // Bound here: in the condition, the lock would be held until the observer returns.
+            let group = self.groups.read().get(group).cloned().flatten();
+            if let (Some(observer), Some(group)) = (self.observer.get(), group) {
                 let last_touch = Touch { key: key.into(), hits: slot.hits, last: slot.last_used() };
                 observer.departed(Departure { tier: self.name(), category: &group.name, cause, last_touch });
             }
@@ -118,7 +118,8 @@ impl Tier for MemoryTier {
         let slot = Slot::until(entry.clone(), weight, expires_at, now);
         let mut gone = AllGone::new();
         let group = self.group(key.category());
-        let stored = self.store.insert(&group, key.hash(), key.as_str().into(), slot, guard, &mut gone);
+        let arrival = Arrival { hash: key.hash(), key: key.as_str().into(), slot, now };
+        let stored = self.store.insert(&group, arrival, guard, &mut gone);
         self.told(gone);
         stored.map_err(|refused| Error::too_large(key, weight, refused.limit))
     }

@@ -19,11 +19,12 @@
 //!
 //! - a *queue* of entries that wait for a second use, with a target length H, at least 1;
 //! - three *main* lists of those that had it, one for each class;
-//! - *ghosts*: the history of as many evicted entries as there are entries, by hash. What comes back is recognised.
+//! - *ghosts*: the history of as many entries that left as there are entries, or of C / 8, by hash. What comes back is
+//!   recognised.
 //!
 //! ## Rules
 //!
-//! With C for the number of entries that fit. A use at an age under C / 20 is part of a *burst*: one action of the
+//! With C for the number of entries that fit: as many as there are when room is needed, of all categories together. A use at an age under C / 20 is part of a *burst*: one action of the
 //! program, which says nothing about the next.
 //!
 //! 1. **Class.** 0 for a new entry; 1, 2, 3 for one that was used again and had up to 2, up to 4, or more uses. Uses in a
@@ -31,16 +32,21 @@
 //! 2. **A hit** makes the entry the newest of the list of its class; in a burst, of the list it is in.
 //! 3. **A new entry** becomes the newest of the queue. While nothing had to be evicted yet, it is taken for one of
 //!    class 1: an empty cache has no reason to doubt.
-//! 4. **What comes back** from the ghosts has one use more. It goes to main if the queue is not short, or if it was
-//!    away for less time than main's victim has been there unused; else to the queue. An entry that was replaced,
-//!    removed or out of time leaves a ghost too; if it comes back, that is a hit (rule 2).
+//! 4. **What comes back** from the ghosts has one use more. It goes to main if the queue is not short, or if its last use
+//!    is less long ago than that of main's victim; else to the queue. An entry that was removed or replaced leaves a
+//!    ghost too, and so does one that was found to be out of time. If such a one comes back, it goes to the list of its
+//!    class; and of one that was out of time, that says nothing about rates, since keeping it would have been of no use.
 //! 5. **Main's victim** is the oldest entry of a main list: of the three, the one with the lowest rate of reuse.
-//! 6. **Eviction.** If the queue is *short*, shorter than H, main's victim goes, else the oldest of the queue; its history
-//!    becomes a ghost.
+//! 6. **Eviction.** If the oldest entry of a list is out of time, it goes. Else, if the queue is *short*, shorter than H,
+//!    main's victim goes, else the oldest of the queue. Its history becomes a ghost.
 //! 7. **H** is judged before every fourth eviction: if the oldest of the queue has more than 1.2 times the rate of main's
-//!    victim, H grows by 0.8, else it shrinks by 0.8, between 1 and 0.9 C.
+//!    victim, H grows by 0.8, else it shrinks by 0.8, between 1 and 0.9 C. While one of them is empty, H stays.
 //!
-//! How rates follow from the counts is told in [`rates`]. They are drawn anew every C / 10 requests, and the counts fade.
+//! How rates follow from the counts is told in [`rates`]. They are drawn anew every C / 10 requests, but not more often
+//! than every 64, and the counts fade.
+//!
+//! Several categories of one cache have lists, ghosts and rates each. When room has to be made among them, the one gives
+//! whose next victim has the lowest rate, converted from requests for this category to requests for all.
 //!
 //! ## What each part is worth
 //!
@@ -119,8 +125,19 @@ struct History {
     last_use: u32,
     class: u8,
     uses: u8,
-    /// The ghost of an entry that had to go, not of one that was removed or replaced.
-    evicted: bool,
+    /// How the entry left, of a ghost.
+    left: Left,
+}
+
+/// How an entry left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// It was removed or replaced.
+    Taken,
+    /// It had to go.
+    Evicted,
+    /// Its time was over: keeping it would have been of no use.
+    Expired,
 }
 
 const QUEUE: u8 = 0;
@@ -231,30 +248,45 @@ impl<K, V> Adaptive<K, V> {
         self.entries.len_of(QUEUE) < self.queue_target as usize
     }
 
-    /// Which entry goes next, after H was judged if it is time.
+    /// Judges H, if it is time.
     #[expect(clippy::cast_precision_loss, reason = "a fraction of C")]
-    fn victim(&mut self) -> Option<Place> {
-        let Some(queued) = self.entries.oldest(QUEUE) else { return self.main_victim() };
-        self.until_judging = match self.until_judging.checked_sub(1) {
-            Some(left) => left,
-            None => {
-                if let Some(victim) = self.main_victim() {
-                    let step = if self.rate(queued) > 1.2 * self.rate(victim) { STEP } else { -STEP };
-                    self.queue_target = (self.queue_target + step).min(0.9 * self.capacity as f32).max(1.0);
-                }
-                JUDGED_EVERY - 1
+    fn judge(&mut self) {
+        let Some(left) = self.until_judging.checked_sub(1) else {
+            self.until_judging = JUDGED_EVERY - 1;
+            if let (Some(queued), Some(victim)) = (self.entries.oldest(QUEUE), self.main_victim()) {
+                let step = if self.rate(queued) > 1.2 * self.rate(victim) { STEP } else { -STEP };
+                self.queue_target = (self.queue_target + step).min(0.9 * self.capacity as f32).max(1.0);
             }
+            return;
         };
-        if self.queue_is_short() { self.main_victim().or(Some(queued)) } else { Some(queued) }
+        self.until_judging = left;
+    }
+
+    /// Which entry goes next.
+    fn victim(&self) -> Option<Place> {
+        let queued = self.entries.oldest(QUEUE);
+        if self.queue_is_short() { self.main_victim().or(queued) } else { queued }
+    }
+
+    /// The oldest of all lists.
+    fn oldest(&self) -> impl Iterator<Item = Place> {
+        (QUEUE..=*MAIN.end()).filter_map(|list| self.entries.oldest(list))
     }
 
     /// Takes an entry out and keeps its history.
-    fn take_out(&mut self, place: Place, evicted: bool) -> (K, V) {
+    fn take_out(&mut self, place: Place, left: Left) -> (K, V) {
         let hash = self.entries.hash_of(place);
         let Entry { key, value, history } = self.entries.remove(place);
-        self.ghosts.insert(hash, History { evicted, ..history });
-        while self.ghosts.len() > self.capacity as usize {
-            if let Some((_, forgotten)) = self.ghosts.pop_front() {
+        if left == Left::Expired {
+            self.rates.ended(history.class, history.age(self.now));
+        }
+        self.ghosts.insert(hash, History { left, ..history });
+        // A group that holds little of the shard may still come back.
+        let most = self.entries.len().max(self.capacity as usize / 8).max(1);
+        while self.ghosts.len() > most {
+            if let Some((_, forgotten)) = self.ghosts.pop_front()
+                && forgotten.left != Left::Expired
+            {
                 self.rates.ended(forgotten.class, forgotten.age(self.now));
             }
         }
@@ -274,7 +306,7 @@ impl<K: Eq, V> Policy<K, V> for Adaptive<K, V> {
                 Lookup::Hit(&mut self.entries[place].value)
             }
             Some(place) => {
-                let (key, value) = self.take_out(place, false);
+                let (key, value) = self.take_out(place, Left::Expired);
                 Lookup::Gone(key, value)
             }
             None => Lookup::Miss,
@@ -294,20 +326,22 @@ impl<K: Eq, V> Policy<K, V> for Adaptive<K, V> {
         let (history, list) = match self.ghosts.remove(&hash) {
             Some(mut history) => {
                 let age = history.age(now);
-                self.rates.reused(history.class, age);
+                if history.left != Left::Expired {
+                    self.rates.reused(history.class, age);
+                }
                 history.last_use = now;
-                if history.evicted || age >= self.burst {
+                if history.left == Left::Evicted || age >= self.burst {
                     history.count();
                 }
-                let fits = !history.evicted
+                let fits = history.left != Left::Evicted
                     || !self.queue_is_short()
                     || self.main_victim().is_none_or(|victim| age < self.age(victim));
-                history.evicted = false;
+                history.left = Left::Taken;
                 (history, if fits { history.class } else { QUEUE })
             }
             None => {
                 let class = u8::from(self.filling);
-                (History { last_use: now, class, uses: 1, evicted: false }, class)
+                (History { last_use: now, class, uses: 1, left: Left::Taken }, class)
             }
         };
         self.entries.push(list, hash, Entry { key, value, history });
@@ -320,18 +354,32 @@ impl<K: Eq, V> Policy<K, V> for Adaptive<K, V> {
         Q: Equivalent<K> + ?Sized,
     {
         let place = self.entries.find(hash, |entry| key.equivalent(&entry.key))?;
-        Some(self.take_out(place, false))
+        Some(self.take_out(place, Left::Taken))
     }
 
-    fn oldest(&self) -> Option<&V> {
-        let ends = (QUEUE..=*MAIN.end()).filter_map(|list| self.entries.oldest(list));
-        ends.max_by_key(|&place| self.age(place)).map(|place| &self.entries[place].value)
+    fn worth(&self, idle: impl Fn(&V) -> u64) -> Option<f64> {
+        let victim = self.victim()?;
+        // Rates go by the requests of this group alone; how many of the shard's there are to each shows over the longest
+        // time that is known.
+        let oldest = self.oldest().max_by_key(|&place| self.age(place))?;
+        let own = f64::from(self.age(oldest)) + 1.0;
+        #[expect(clippy::cast_precision_loss, reason = "53 bits tell ages apart")]
+        let shard = idle(&self.entries[oldest].value) as f64 + 1.0;
+        Some(f64::from(self.rate(victim)) * own / shard)
     }
 
-    fn evict(&mut self) -> Option<(K, V)> {
+    fn evict(&mut self, in_shard: usize, dead: impl Fn(&V) -> bool) -> Option<(K, V)> {
+        if self.entries.len() == 0 {
+            return None;
+        }
         self.filling = false;
-        self.set_capacity(self.entries.len());
-        self.victim().map(|place| self.take_out(place, true))
+        self.set_capacity(in_shard);
+        let expired = self.oldest().find(|&place| dead(&self.entries[place].value));
+        if let Some(place) = expired {
+            return Some(self.take_out(place, Left::Expired));
+        }
+        self.judge();
+        self.victim().map(|place| self.take_out(place, Left::Evicted))
     }
 
     fn extract(&mut self, mut gone: impl FnMut(&V) -> bool) -> Vec<(K, V)> {

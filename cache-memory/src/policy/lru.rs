@@ -64,11 +64,13 @@ impl<K: Eq, V> Policy<K, V> for Lru<K, V> {
         }
     }
 
-    fn oldest(&self) -> Option<&V> {
-        Some(self.map.front()?.1)
+    /// As if each were used again after as long as it was not.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits tell ages apart")]
+    fn worth(&self, idle: impl Fn(&V) -> u64) -> Option<f64> {
+        Some(1.0 / (idle(self.map.front()?.1) as f64 + 1.0))
     }
 
-    fn evict(&mut self) -> Option<(K, V)> {
+    fn evict(&mut self, _: usize, _: impl Fn(&V) -> bool) -> Option<(K, V)> {
         self.map.pop_front().map(apart)
     }
 

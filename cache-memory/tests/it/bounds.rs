@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use cache_memory::{ErrorKind, MemoryCache};
+use cache_memory::{ErrorKind, EvictionPolicy, MemoryCache};
 
 #[test]
 fn entry_as_large_as_the_cache_is_stored_in_any_shard() {
@@ -161,4 +161,30 @@ fn panicking_key_leaves_the_counts_true() {
             "after key {key}"
         );
     }
+}
+
+#[test]
+fn shards_keep_their_share_of_a_byte_bound() {
+    let hits = |shards| {
+        let cache = MemoryCache::<u64, u64>::builder()
+            .max_entries(u64::MAX)
+            .max_bytes(100_000)
+            .weigher(|_, &weight| weight)
+            .eviction_policy(EvictionPolicy::Lru)
+            .shards(shards)
+            .build()
+            .unwrap();
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut request = || {
+            // The larger the number, the rarer: each tenfold is as likely as the one before.
+            let key = 10_000_f64.powf(random.f64()) as u64;
+            if cache.get(&key).is_none() {
+                cache.insert(key, 50 + key * 7_919 % 100).unwrap();
+            }
+        };
+        (0..300_000).for_each(|_| request());
+        cache.stats().hits
+    };
+    let (one, eight) = (hits(1), hits(8));
+    assert!(eight * 100 > one * 98, "{eight} hits with eight shards, {one} with one");
 }

@@ -1,6 +1,12 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
-use cache_memory::{ManualClock, MemoryCache, Ttl};
+use cache_memory::{ManualClock, MemoryCache, RemovalCause, Ttl};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -75,4 +81,30 @@ fn expired_entry_is_not_returned_by_remove() {
     clock.advance(10 * SECOND);
     assert_eq!(cache.remove(&1), None);
     assert!(cache.is_empty());
+}
+
+#[test]
+fn entries_that_expired_make_room_before_others() {
+    let expirations = Arc::new(AtomicU64::new(0));
+    let heard = expirations.clone();
+    let clock = ManualClock::new();
+    let cache = MemoryCache::builder()
+        .max_entries(100)
+        .shards(1)
+        .clock(clock.clone())
+        .eviction_listener(move |_, _, cause| {
+            heard.fetch_add(u64::from(cause == RemovalCause::Expired), Relaxed);
+        })
+        .build()
+        .unwrap();
+    for key in 0..100 {
+        let ttl = Duration::from_secs(if key < 50 { 10 } else { 1_000 });
+        cache.insert_with_ttl(key, (), ttl).unwrap();
+    }
+    clock.advance(Duration::from_secs(20));
+    for key in 100..150 {
+        cache.insert_with_ttl(key, (), Duration::from_secs(1_000)).unwrap();
+    }
+    assert!((50..150).all(|key| cache.contains_key(&key)), "those that live are still there");
+    assert_eq!((expirations.load(Relaxed), cache.stats().expirations), (50, 50));
 }

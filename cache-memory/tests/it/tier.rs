@@ -208,3 +208,55 @@ fn value_that_cannot_fit_is_refused_while_it_is_written() {
         assert!(matches!(*error.kind(), ErrorKind::TooLarge { limit: l, .. } if l == limit), "{error}");
     }
 }
+
+/// Puts an entry into a category that the tier does not know yet, as soon as it hears of a departure.
+#[derive(Debug)]
+struct Putting {
+    tier: std::sync::Weak<MemoryTier>,
+    into: Arc<Category>,
+}
+
+impl Observer for Putting {
+    fn departed(&self, departure: Departure<'_>) {
+        if let (Some(tier), "full") = (self.tier.upgrade(), departure.category) {
+            let key = Key::new(&self.into, "heard").unwrap();
+            tier.put(&key, &Entry::from_bytes(Bytes::new(), 0), &Unguarded).unwrap();
+        }
+    }
+}
+
+#[test]
+fn observer_may_use_a_category_that_is_new() {
+    let tier = Arc::new(MemoryTier::builder().max_entries(3).shards(1).build().unwrap());
+    let [full, new] =
+        [(0, "full"), (1, "new")].map(|(n, name)| Category::new(n, name, Route::memory()).unwrap());
+    tier.observe(Arc::new(Putting { tier: Arc::downgrade(&tier), into: new.clone() }));
+    for name in ["a", "b", "c", "d"] {
+        let entry = Entry::from_bytes(Bytes::new(), 0);
+        tier.put(&Key::new(&full, name).unwrap(), &entry, &Unguarded).unwrap();
+    }
+    assert!(tier.get(&Key::new(&new, "heard").unwrap()).unwrap().is_some());
+}
+
+#[test]
+fn scan_in_one_category_does_not_take_the_room_of_another() {
+    let tier = MemoryTier::builder().max_entries(200).shards(1).build().unwrap();
+    let [used, scanned] =
+        [(0, "used"), (1, "scanned")].map(|(n, name)| Category::new(n, name, Route::memory()).unwrap());
+    let entry = Entry::from_bytes(Bytes::new(), 0);
+    let request = |category: &Arc<Category>, number: u32| {
+        let name = number.to_string();
+        let key = Key::new(category, &name).unwrap();
+        let hit = tier.get(&key).unwrap().is_some();
+        if !hit {
+            tier.put(&key, &entry, &Unguarded).unwrap();
+        }
+        hit
+    };
+    let mut hits = 0;
+    for at in 0..20_000 {
+        hits += u32::from(request(&used, at % 150));
+        request(&scanned, at);
+    }
+    assert!(hits > 17_000, "{hits} of 20,000; in the order of last use there would be none");
+}

@@ -1,7 +1,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Barrier,
+        Arc, Barrier, Weak,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
 };
@@ -107,4 +107,36 @@ fn computation_may_use_the_cache_and_fail_and_panic() {
     let panicked = std::panic::catch_unwind(|| cache.get_or_insert_with(4, || panic!("no")));
     assert!(panicked.is_err());
     assert_eq!(cache.get_or_insert_with(4, || 40), 40);
+}
+
+/// Panics when it is cloned, and looks into the cache when it is dropped.
+struct Awkward {
+    cache: Weak<MemoryCache<u32, Self>>,
+    number: u32,
+}
+
+impl Clone for Awkward {
+    fn clone(&self) -> Self {
+        assert!(self.number < 2, "the third one");
+        Self { cache: self.cache.clone(), number: self.number }
+    }
+}
+
+impl Drop for Awkward {
+    fn drop(&mut self) {
+        if let Some(cache) = self.cache.upgrade() {
+            let _ = cache.stats();
+        }
+    }
+}
+
+#[test]
+fn clone_that_panics_in_a_listing_leaves_the_cache_usable() {
+    let cache = Arc::new(MemoryCache::builder().shards(1).build().unwrap());
+    for number in 0..3 {
+        cache.insert(number, Awkward { cache: Arc::downgrade(&cache), number }).unwrap();
+    }
+    let listing = std::panic::AssertUnwindSafe(|| cache.iter().count());
+    assert!(std::panic::catch_unwind(listing).is_err());
+    assert_eq!(cache.len(), 3);
 }

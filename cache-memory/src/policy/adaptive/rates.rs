@@ -7,8 +7,8 @@ pub(super) const CLASSES: usize = 4;
 /// capacity, each further one twice as wide, and the last one everything from 128 times the capacity.
 const BUCKETS: usize = 13;
 
-/// How much the new weighs at each [`learn`](Rates::learn): the old fades with a half-life of 138 of them, which
-/// is 14 times the capacity in requests.
+/// How much the new weighs at each [`learn`](Rates::learn): the old fades with a half-life of 138 of them: 14
+/// times the capacity in requests, from a capacity of 640 on.
 const FADE: f32 = 0.995;
 
 /// A class with few observations counts as if it had seen so many more, spread as those of all classes are.
