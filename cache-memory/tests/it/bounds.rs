@@ -168,7 +168,7 @@ fn shards_keep_their_share_of_a_byte_bound() {
     let hits = |shards| {
         let cache = MemoryCache::<u64, u64>::builder()
             .max_entries(u64::MAX)
-            .max_bytes(100_000)
+            .max_bytes(50_000)
             .weigher(|_, &weight| weight)
             .eviction_policy(EvictionPolicy::Lru)
             .shards(shards)
@@ -176,14 +176,17 @@ fn shards_keep_their_share_of_a_byte_bound() {
             .unwrap();
         let mut random = fastrand::Rng::with_seed(1);
         let mut request = || {
-            // The larger the number, the rarer: each tenfold is as likely as the one before.
+            // Of keys and of sizes, the larger, the rarer: each tenfold is as likely as the one before.
             let key = 10_000_f64.powf(random.f64()) as u64;
-            if cache.get(&key).is_none() {
-                cache.insert(key, 50 + key * 7_919 % 100).unwrap();
+            let hit = cache.get(&key).is_some();
+            if !hit {
+                let size = 1_000_f64.powf((key * 7_919 % 1_000) as f64 / 1_000.0);
+                cache.insert(key, size as u64).unwrap();
             }
+            hit
         };
-        (0..300_000).for_each(|_| request());
-        cache.stats().hits
+        (0..400_000).filter(|_| request()).count();
+        (0..100_000).filter(|_| request()).count()
     };
     let (one, eight) = (hits(1), hits(8));
     assert!(eight * 100 > one * 98, "{eight} hits with eight shards, {one} with one");
