@@ -67,9 +67,15 @@
 //! | what leaves main has a last chance in the queue | -0.1, and recency alone up to 1.2 below LRU |
 //!
 //! The constants matter little, and none was fitted: bursts under C / 40 or C / 10, H judged at each eviction by 0.1 or
-//! 0.2, rates drawn half as often, classes up to 2 and 8 uses, counts that fade twice as fast or half as fast: all stay within 0.1. The factor of
-//! rule 7 trades scans for recency: with 1.0 the mean loses 0.4 and nothing is more than 0.2 below LRU; with 1.5 it gains
-//! 0.1 and the worst is 1.1 below.
+//! 0.2, rates drawn half as often, classes up to 2 and 8 uses, counts that fade twice as fast or half as fast: all stay
+//! within 0.1. The factor of rule 7 trades scans for recency: with 1.0 the mean loses 0.4 and nothing is more than 0.2
+//! below LRU; with 1.5 it gains 0.1 and the worst is 1.1 below.
+//!
+//! ## Where it loses
+//!
+//! Keys that are each used a few times at one short distance and then never again: what was measured of those before
+//! says that they come back, and they do not. LRU was up to 17 points better on such made-up workloads of a hundred entries,
+//! and 12 on those of a thousand. With a handful of entries there is too little to measure from, and chance decides.
 //!
 //! ## What it is built from
 //!
@@ -281,6 +287,12 @@ impl<K, V> Adaptive<K, V> {
             self.rates.ended(history.class, history.age(self.now));
         }
         self.ghosts.insert(hash, History { left, ..history });
+        self.forget();
+        (key, value)
+    }
+
+    /// Lets go of the oldest ghosts if there are too many.
+    fn forget(&mut self) {
         // A group that holds little of the shard may still come back.
         let most = self.entries.len().max(self.capacity as usize / 8).max(1);
         while self.ghosts.len() > most {
@@ -290,7 +302,6 @@ impl<K, V> Adaptive<K, V> {
                 self.rates.ended(forgotten.class, forgotten.age(self.now));
             }
         }
-        (key, value)
     }
 }
 
@@ -390,6 +401,7 @@ impl<K: Eq, V> Policy<K, V> for Adaptive<K, V> {
                 extracted.push((key, value));
             }
         }
+        self.forget();
         extracted
     }
 

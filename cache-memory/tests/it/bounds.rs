@@ -164,6 +164,7 @@ fn panicking_key_leaves_the_counts_true() {
 }
 
 #[test]
+#[expect(clippy::cast_possible_truncation, reason = "up to 10,000")]
 fn shards_keep_their_share_of_a_byte_bound() {
     let hits = |shards| {
         let cache = MemoryCache::<u64, u64>::builder()
