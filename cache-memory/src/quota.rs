@@ -49,6 +49,18 @@ impl Quota {
         self.bytes.release(bytes);
     }
 
+    /// Makes the room of one entry that of another one, if there is as much. A smaller one always fits.
+    pub(crate) fn resize(&self, old: u64, new: u64) -> bool {
+        match new.checked_sub(old) {
+            Some(0) => true,
+            Some(more) => self.bytes.reserve(more),
+            None => {
+                self.bytes.release(old - new);
+                true
+            }
+        }
+    }
+
     /// Whether one more entry of so many bytes would be over the bound.
     pub(crate) fn is_full_for(&self, bytes: u64) -> bool {
         self.entries.is_full_for(1) || self.bytes.is_full_for(bytes)
@@ -102,6 +114,13 @@ mod tests {
         assert!(quota.reserve(4) && !quota.reserve(0), "too many entries");
         quota.release(6);
         assert_eq!((quota.entries(), quota.bytes()), (1, 4));
+    }
+
+    #[test]
+    fn room_is_resized_within_the_bound() {
+        let quota = Quota::new(1, 10);
+        assert!(quota.reserve(6) && quota.resize(6, 10) && !quota.resize(10, 11) && quota.resize(10, 0));
+        assert_eq!((quota.entries(), quota.bytes()), (1, 0));
     }
 
     #[test]

@@ -368,13 +368,23 @@ impl<K: Eq, V> Store<K, V> {
         Ok(())
     }
 
-    /// Gives the room of an entry that was taken out to another one of its group. Without enough room, both have none.
+    /// Gives the room of an entry that was taken out to another one of its group, without a moment in which it is
+    /// anybody's. If that is not enough, neither has any.
     fn exchange(&self, group: &Group, old: u64, new: u64) -> Result<(), Scope> {
-        if old == new {
+        let fits = if !self.total.resize(old, new) {
+            Err(self.scope_for(group, new))
+        } else if group.quota.as_ref().is_some_and(|quota| !quota.resize(old, new)) {
+            self.total.resize(new, old);
+            Err(Scope::Group(group.index))
+        } else {
+            if group.front {
+                self.fronts.release(old);
+                self.fronts.add(new);
+            }
             return Ok(());
-        }
+        };
         self.release(group, old);
-        self.reserve(group, new)
+        fits
     }
 
     fn release(&self, group: &Group, weight: u64) {
