@@ -58,7 +58,7 @@
 //! | no H: of the two candidates, that with the lower rate goes | -2.2 |
 //! | H fixed at C / 10 | -0.5, and a shifting hot set 5.4 below LRU |
 //! | the first entries to the queue as well (rule 3) | -2.1 |
-//! | everything that comes back to main; all of it to the queue (rule 4) | -1.7; -1.8 |
+//! | everything that comes back to main; all of it to the queue (rule 4) | -1.7; -1.9 |
 //! | half as many ghosts; twice as many | -0.6; 0.0 |
 //! | one class in main; two | -0.8; -0.3 |
 //! | the oldest of main as its victim (rule 5) | -0.7 |
