@@ -20,8 +20,8 @@ use toml::de::DeTable;
 /// assert_eq!((error.line(), error.column(), error.key()), (2, 11, Some("startup.lazy_imports.enabled")));
 /// assert_eq!(error.message(), "invalid type: string \"yes\", expected a boolean");
 /// assert_eq!(error.to_string(), format!("2:11: {}: {}", error.key().unwrap(), error.message()));
+/// assert_eq!(format!("{error:?}"), error.to_string(), "so that `main` shows it");
 /// ```
-#[derive(Debug)]
 pub struct ConfigError {
     file: Option<PathBuf>,
     place: Option<Place>,
@@ -34,6 +34,13 @@ struct Place {
     line: usize,
     column: usize,
     key: Option<String>,
+}
+
+/// What `main` shows: as [`Display`](fmt::Display) does.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 impl ConfigError {

@@ -6,7 +6,6 @@ use std::{error::Error as StdError, fmt, panic::Location, sync::Arc, time::Durat
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// A plan that cannot be carried out. Nothing of it has run.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum PlanError {
     /// Two components have one name.
@@ -40,7 +39,7 @@ pub enum PlanError {
 }
 
 /// Why a component has no result.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum LoadFailure {
     /// Its loader returned an error, at the last attempt.
@@ -65,6 +64,27 @@ pub enum LoadFailure {
         /// The name that looks most like it.
         nearest: Option<String>,
     },
+}
+
+/// What `main` shows: as [`Display`](fmt::Display) does.
+impl fmt::Debug for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// What `main` shows: as [`Display`](fmt::Display) does, with the causes of the error that all began with.
+impl fmt::Debug for LoadFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let Self::Error(error) = self.root() else { return Ok(()) };
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            write!(f, "\n  caused by: {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
 }
 
 impl LoadFailure {

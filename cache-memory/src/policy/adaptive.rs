@@ -19,13 +19,13 @@
 //!
 //! - a *queue* of entries that wait for a second use, with a target length H, at least 1;
 //! - three *main* lists of those that had it, one for each class;
-//! - *ghosts*: the history of as many entries that left as there are entries, or of C / 8, by hash. What comes back is
-//!   recognised.
+//! - *ghosts*: the history of entries that left, by hash: of as many as there are entries, or of C / 8 if these are
+//!   fewer. What comes back is recognised.
 //!
 //! ## Rules
 //!
-//! With C for the number of entries that fit: as many as there are when room is needed, of all categories together. A use at an age under C / 20 is part of a *burst*: one action of the
-//! program, which says nothing about the next.
+//! With C for the number of entries that fit: as many as there are when room is needed, of all categories together. A
+//! use at an age under C / 20 is part of a *burst*: one action of the program, which says nothing about the next.
 //!
 //! 1. **Class.** 0 for a new entry; 1, 2, 3 for one that was used again and had up to 2, up to 4, or more uses. Uses in a
 //!    burst do not count.
@@ -400,6 +400,9 @@ impl<K: Eq, V> Policy<K, V> for Adaptive<K, V> {
                 let Entry { key, value, .. } = self.entries.remove(place);
                 extracted.push((key, value));
             }
+        }
+        if self.entries.len() == 0 {
+            self.entries = Chains::default();
         }
         self.forget();
         extracted

@@ -82,7 +82,7 @@ impl<K: Eq, V> Policy<K, V> for Lru<K, V> {
             .filter(|(_, value)| gone(value))
             .map(|(hashed, _)| (hashed.hash, std::ptr::from_ref(hashed)))
             .collect();
-        nodes
+        let extracted = nodes
             .into_iter()
             .filter_map(|(hash, node)| {
                 match self.map.raw_entry_mut().from_hash(hash, |key| std::ptr::eq(key, node)) {
@@ -90,7 +90,11 @@ impl<K: Eq, V> Policy<K, V> for Lru<K, V> {
                     RawEntryMut::Vacant(_) => None,
                 }
             })
-            .collect()
+            .collect();
+        if self.map.is_empty() {
+            self.map.shrink_to_fit();
+        }
+        extracted
     }
 
     fn for_each(&mut self, mut visit: impl FnMut(&K, &mut V)) {

@@ -36,6 +36,36 @@ fn failure_skips_those_that_require_it_with_the_chain_of_reasons() {
     assert!(report.to_string().contains("disk full"));
 }
 
+#[derive(Debug)]
+struct Unreadable(std::fmt::Error);
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("unreadable")
+    }
+}
+
+impl std::error::Error for Unreadable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[test]
+fn main_shows_a_failure_with_its_causes() {
+    let mut loader = Loader::new();
+    let index = loader.add("index", (), |_, ()| Err::<u32, _>(Unreadable(std::fmt::Error).into()));
+    loader.add("view", index, |_, index| Ok(*index));
+    let report = loader.build().unwrap().start().join();
+    let shown: Vec<_> = report.failures().map(|(_, failure)| format!("{failure:?}")).collect();
+    let cause = std::fmt::Error;
+    assert_eq!(
+        shown,
+        ["unreadable", "skipped, since index failed: unreadable"]
+            .map(|it| format!("{it}\n  caused by: {cause}"))
+    );
+}
+
 #[test]
 fn panic_is_a_failure_and_the_others_go_on() {
     let mut loader = Loader::new();
