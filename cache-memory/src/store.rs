@@ -242,11 +242,32 @@ impl<K: Eq, V> Store<K, V> {
             if !guard.holds() {
                 return Ok(());
             }
-            // Out first: its room is for the new entry, and no other has to go for it.
-            let replaced = shard.take_out(group.index, hash, &key, RemovalCause::Replaced, gone);
+            shard.tick += 1;
+            slot.tick = shard.tick;
+            let Shard { lists, counts, .. } = &mut *shard;
+            let list = lists.get_mut(group.index).and_then(Option::as_mut);
+            // One that is replaced gives its place and its room: no other has to go for it.
+            let replaced =
+                list.and_then(|List { policy, held, .. }| match policy.lookup(hash, &key, |_| true) {
+                    Lookup::Hit(old) => Some((old, held)),
+                    Lookup::Gone(..) | Lookup::Miss => None,
+                });
             let mut room = match replaced {
-                Some(weight) => self.exchange(group, weight, slot.weight),
                 None => self.reserve(group, slot.weight),
+                Some((old, held)) => match self.exchange(group, old.weight, slot.weight) {
+                    Ok(()) => {
+                        counts.insertions += 1;
+                        held.remove(old.weight);
+                        held.add(slot.weight);
+                        let slot = std::mem::replace(old, slot);
+                        gone.push(Gone { key, slot, cause: RemovalCause::Replaced, group: group.index });
+                        return Ok(());
+                    }
+                    Err(scope) => {
+                        shard.take_out(group.index, hash, &key, RemovalCause::Replaced, gone);
+                        Err(scope)
+                    }
+                },
             };
             while let Err(scope) = room
                 && (was_elsewhere || !self.is_small(&shard, scope, group))
@@ -261,9 +282,7 @@ impl<K: Eq, V> Store<K, V> {
             }
             match room {
                 Ok(()) => {
-                    shard.tick += 1;
                     shard.counts.insertions += 1;
-                    slot.tick = shard.tick;
                     let list = shard.list_of(group, self.policy);
                     list.held.add(slot.weight);
                     list.policy.insert(hash, key, slot);
