@@ -15,8 +15,9 @@ use crate::{
     Builder, RemovalCause,
     builder::{Listener, Options},
     gate::{Entrance, Gates},
+    shard::Counts,
     slot::Slot,
-    store::{AllGone, Arrival, Counts, Gone, Group, Store},
+    store::{AllGone, Arrival, Gone, Group, Store},
 };
 
 /// A cache in memory, bounded in entries and optionally in bytes, with a time to live.

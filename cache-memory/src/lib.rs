@@ -64,6 +64,7 @@ mod gate;
 mod lock;
 mod policy;
 mod quota;
+mod shard;
 mod slot;
 mod store;
 mod tier;

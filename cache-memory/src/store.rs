@@ -16,8 +16,9 @@ use smallvec::SmallVec;
 
 use crate::{
     lock::{Mutex, MutexGuard},
-    policy::{EvictionPolicy, Lookup, Order, Policy},
+    policy::{EvictionPolicy, Lookup, Policy},
     quota::Quota,
+    shard::{Counts, Held, List, Scope, Shard},
     slot::Slot,
 };
 
@@ -42,53 +43,6 @@ pub(crate) struct Group {
     pub(crate) quota: Option<Quota>,
     /// Copies of entries that are at home elsewhere.
     pub(crate) front: bool,
-}
-
-/// Aligned so that two locks never share a cache line.
-#[derive(Debug)]
-#[repr(align(64))]
-struct Shard<K, V> {
-    /// By index of the group; `None` where nothing was stored yet.
-    lists: Vec<Option<List<K, V>>>,
-    /// Counts uses, to tell which of two groups' coldest entries is colder.
-    tick: u64,
-    counts: Counts,
-}
-
-/// What was done, counted where it is done, under the lock.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Counts {
-    pub(crate) hits: u64,
-    pub(crate) misses: u64,
-    pub(crate) insertions: u64,
-    pub(crate) evictions: u64,
-    pub(crate) expirations: u64,
-}
-
-#[derive(Debug)]
-struct List<K, V> {
-    policy: Order<K, Slot<V>>,
-    group: Arc<Group>,
-    held: Held,
-}
-
-/// What a part of the store holds.
-#[derive(Debug, Clone, Copy, Default)]
-struct Held {
-    entries: u64,
-    bytes: u64,
-}
-
-impl Held {
-    fn add(&mut self, weight: u64) {
-        self.entries += 1;
-        self.bytes = self.bytes.wrapping_add(weight);
-    }
-
-    fn remove(&mut self, weight: u64) {
-        self.entries -= 1;
-        self.bytes = self.bytes.wrapping_sub(weight);
-    }
 }
 
 impl Group {
@@ -140,14 +94,6 @@ pub(crate) struct DoesNotFit {
     pub(crate) limit: u64,
 }
 
-/// Among which entries room has to be made.
-#[derive(Debug, Clone, Copy)]
-enum Scope {
-    Group(usize),
-    Fronts,
-    All,
-}
-
 impl<K, V> Store<K, V> {
     pub(crate) fn total(&self) -> &Quota {
         &self.total
@@ -156,7 +102,7 @@ impl<K, V> Store<K, V> {
 
 impl<K: Eq, V> Store<K, V> {
     pub(crate) fn new(shards: usize, total: Quota, fronts: Quota, policy: EvictionPolicy) -> Self {
-        let shard = || Mutex::new(Shard { lists: Vec::new(), tick: 0, counts: Counts::default() });
+        let shard = || Mutex::new(Shard::default());
         Self { shards: (0..shards.next_power_of_two()).map(|_| shard()).collect(), total, fronts, policy }
     }
 
@@ -495,98 +441,5 @@ impl<K: Eq, V> Store<K, V> {
             }
         }
         all
-    }
-}
-
-impl<K, V> List<K, V> {
-    fn is_in(&self, scope: Scope) -> bool {
-        match scope {
-            Scope::Group(index) => self.group.index == index,
-            Scope::Fronts => self.group.front,
-            Scope::All => true,
-        }
-    }
-}
-
-impl<K: Eq, V> Shard<K, V> {
-    #[inline]
-    fn list(&mut self, group: usize) -> Option<&mut List<K, V>> {
-        self.lists.get_mut(group)?.as_mut()
-    }
-
-    /// Hands the entry under `key` to `gone`. Its room, so much, stays reserved.
-    fn take_out<Q>(
-        &mut self,
-        group: usize,
-        hash: u64,
-        key: &Q,
-        cause: RemovalCause,
-        gone: &mut AllGone<K, V>,
-    ) -> Option<u64>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        let list = self.list(group)?;
-        let (key, slot) = list.policy.remove(hash, key)?;
-        list.held.remove(slot.weight);
-        self.counts.expirations += u64::from(cause == RemovalCause::Expired);
-        let weight = slot.weight;
-        gone.push(Gone { key, slot, cause, group });
-        Some(weight)
-    }
-
-    /// Hands the entry of a group in scope that its policy gives to `gone`. Its room, so much, stays reserved.
-    fn evict(&mut self, scope: Scope, now: Time, gone: &mut AllGone<K, V>) -> Option<(&Group, u64)> {
-        let (in_shard, tick) = (self.held(Scope::All).entries, self.tick);
-        let list = match scope {
-            Scope::Group(index) => self.lists.get_mut(index)?.as_mut()?,
-            Scope::Fronts | Scope::All => {
-                let mut lists = self.lists.iter_mut().flatten().filter(|list| list.is_in(scope));
-                // Alone, nearly always, unless the memory is that of a larger cache.
-                match (lists.next()?, lists.next()) {
-                    (alone, None) => alone,
-                    (first, Some(second)) => {
-                        let all = [first, second].into_iter().chain(lists);
-                        let worth =
-                            |list: &List<K, V>| list.policy.worth(|slot| tick.saturating_sub(slot.tick));
-                        all.filter_map(|list| Some((worth(list)?, list)))
-                            .min_by(|(a, _), (b, _)| a.total_cmp(b))?
-                            .1
-                    }
-                }
-            }
-        };
-        let in_shard = usize::try_from(in_shard).unwrap_or(usize::MAX);
-        let (key, slot) = list.policy.evict(in_shard, |slot| !slot.is_live(now))?;
-        list.held.remove(slot.weight);
-        let weight = slot.weight;
-        let cause = if slot.is_live(now) {
-            self.counts.evictions += 1;
-            RemovalCause::Evicted
-        } else {
-            self.counts.expirations += 1;
-            RemovalCause::Expired
-        };
-        gone.push(Gone { key, slot, cause, group: list.group.index });
-        Some((&list.group, weight))
-    }
-
-    /// What there is in scope.
-    fn held(&self, scope: Scope) -> Held {
-        self.lists.iter().flatten().filter(|list| list.is_in(scope)).fold(Held::default(), |sum, list| Held {
-            entries: sum.entries + list.held.entries,
-            bytes: sum.bytes.wrapping_add(list.held.bytes),
-        })
-    }
-
-    fn list_of(&mut self, group: &Arc<Group>, policy: EvictionPolicy) -> &mut List<K, V> {
-        if self.lists.len() <= group.index {
-            self.lists.resize_with(group.index + 1, || None);
-        }
-        self.lists[group.index].get_or_insert_with(|| List {
-            policy: Order::new(policy),
-            group: group.clone(),
-            held: Held::default(),
-        })
     }
 }
