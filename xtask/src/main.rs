@@ -3,6 +3,7 @@
 
 mod bench;
 mod ci;
+mod faults;
 
 use std::process::ExitCode;
 
@@ -17,12 +18,14 @@ type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 enum Command {
     Bench(bench::Options),
     Ci(ci::Options),
+    Faults(faults::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::Bench(options) => bench::run(&options),
         Command::Ci(options) => ci::run(&options),
+        Command::Faults(options) => faults::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

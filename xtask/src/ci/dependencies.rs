@@ -6,7 +6,7 @@ const CORE: &[&str] = &["cache-core"];
 const TIERS: &[&str] = &["cache-file", "cache-memory", "cache-sqlite"];
 const STARTUP: &[&str] = &["startup-lazy", "startup-loader", "startup-migrate"];
 const UMBRELLA: &[&str] = &["warmstart"];
-const PROGRAMS: &[&str] = &["gitweek", "xtask"];
+const PROGRAMS: &[&str] = &["faults", "gitweek", "xtask"];
 
 /// Every crate of the workspace has its place here.
 const RULES: &[Rule] = &[

@@ -1,0 +1,26 @@
+//! The campaigns, one kind of fault a file.
+
+pub(crate) mod kill;
+pub(crate) mod many;
+
+use clap::ValueEnum;
+
+use crate::campaign::Campaign;
+
+/// The campaigns, in the order they run.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// Processes that write are killed at any moment.
+    Kill,
+    /// Many processes with many threads use one folder, and some are killed.
+    Many,
+}
+
+impl Name {
+    pub(crate) fn campaign(self) -> Campaign {
+        match self {
+            Self::Kill => kill::CAMPAIGN,
+            Self::Many => many::CAMPAIGN,
+        }
+    }
+}

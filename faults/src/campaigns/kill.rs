@@ -1,0 +1,108 @@
+//! `kill -9` of a process that changes a cache, at any moment.
+
+use std::{
+    fs,
+    io::stdout,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use fastrand::Rng;
+use warmstart::Cache;
+
+use crate::{
+    campaign::{Campaign, Length, Round},
+    child::{Child, Role, command},
+    journal::{Journal, Place, Possible},
+    stamp::{Stamp, name},
+    stand::{SHELVES, TIGHT, handles, immediate, options},
+    worker::Worker,
+};
+
+pub(crate) const CAMPAIGN: Campaign =
+    Campaign { name: "kill", length: Length::Rounds { long: 1000, short: 30 }, round };
+
+/// So many processes, one after the other, work on the folder of a round.
+const LIVES: u64 = 2;
+
+const KEYS: u32 = 12;
+
+/// Whether rows are stored at once in this round.
+fn is_immediate(seed: u64) -> bool {
+    Rng::with_seed(seed).bool()
+}
+
+pub(crate) fn child(dir: &Path, seed: u64) -> Result<()> {
+    let mut cache = options(dir);
+    if is_immediate(seed) {
+        cache = cache.sqlite(immediate());
+    }
+    let cache = cache.open_strict()?;
+    let journal = Journal::new(stdout());
+    let mut worker = Worker::new(&cache, &journal, 1, KEYS, is_immediate(seed), Rng::with_seed(seed))?;
+    journal.line(format_args!("at work"))?;
+    loop {
+        worker.step()?;
+    }
+}
+
+fn round(round: &mut Round) -> Result<()> {
+    let folder = round.dir().join("cache");
+    let mut possible = Possible::default();
+    for life in 0..LIVES {
+        let seed = round.seed.wrapping_mul(LIVES).wrapping_add(life);
+        let mut child = Child::start(command(Role::Kill, &folder, seed)?)?;
+        child.listen()?;
+        // Most of it happens soon, and some things only later.
+        let long = if round.rng.u32(..5) == 0 { 400_000 } else { 60_000 };
+        thread::sleep(Duration::from_micros(round.rng.u64(..long)));
+        let said = child.kill()?;
+        possible.read(said.iter().map(String::as_str))?;
+        round.count("kills", 1);
+        round.count("lines of journals", said.len() as u64);
+
+        let start = Instant::now();
+        let cache = options(&folder).open_strict().context("the next open")?;
+        round.peak("slowest open (us)", u64::try_from(start.elapsed().as_micros())?);
+        let entries = check(&cache, &mut possible, |_| false)?;
+        round.count("values", entries);
+        tidy(&cache, &folder)?;
+        cache.close()?;
+    }
+    Ok(())
+}
+
+/// Looks at every place that was written. `uncertain` are those of which nothing is promised.
+pub(crate) fn check(
+    cache: &Cache,
+    possible: &mut Possible,
+    uncertain: impl Fn(Place) -> bool,
+) -> Result<u64> {
+    let handles = handles(cache)?;
+    let mut values = 0;
+    for place in possible.places().collect::<Vec<_>>() {
+        let (shelf, key) = place;
+        let found = handles[shelf].get(&name(key));
+        let found = found.map(|value| Stamp::read_under(key, &value)).transpose()?;
+        values += u64::from(found.is_some());
+        possible.find(place, found.map(|stamp| stamp.number), SHELVES[shelf].tight || uncertain(place))?;
+    }
+    let errors = cache.stats().errors;
+    ensure!(errors == 0, "{errors} errors after all was read");
+    Ok(values)
+}
+
+/// Whether nothing is left over after maintenance, and budgets hold.
+pub(crate) fn tidy(cache: &Cache, folder: &Path) -> Result<()> {
+    cache.maintain()?;
+    for (shelf, handle) in SHELVES.iter().zip(handles(cache)?) {
+        let bytes: u64 = handle.entries()?.iter().map(|entry| entry.size).sum();
+        ensure!(!shelf.tight || bytes <= TIGHT, "{bytes} bytes in {}, of at most {TIGHT}", shelf.name);
+    }
+    let left: Vec<_> = fs::read_dir(folder.join("files/.tmp"))?.collect::<Result<_, _>>()?;
+    ensure!(left.is_empty(), "left over after maintenance: {left:?}");
+    ensure!(!folder.join("cache.db.corrupt").exists(), "the database was set aside as damaged");
+    Ok(())
+}
