@@ -67,6 +67,21 @@ impl<'a, W: Write> Worker<'a, W> {
         })
     }
 
+    /// Goes on after so many writes of the same writer.
+    pub(crate) fn after(self, number: u32) -> Self {
+        Self { number, ..self }
+    }
+
+    /// How many writes there were.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Tells that what was written is stored, after a flush or the end of the cache.
+    pub(crate) fn all_stored(&mut self) -> Result<()> {
+        self.unflushed.drain(..).try_for_each(|place| self.journal.stored(place))
+    }
+
     /// Does one thing.
     pub(crate) fn step(&mut self) -> Result<()> {
         let shelf = self.rng.usize(..SHELVES.len());
@@ -164,7 +179,7 @@ impl<'a, W: Write> Worker<'a, W> {
 
     fn flush(&mut self) -> Result<()> {
         self.cache.flush().context("flush")?;
-        self.unflushed.drain(..).try_for_each(|place| self.journal.stored(place))
+        self.all_stored()
     }
 
     fn read(&mut self, (shelf, key): Place) -> Result<()> {

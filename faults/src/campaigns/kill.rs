@@ -17,7 +17,7 @@ use crate::{
     child::{Child, Role, command},
     journal::{Journal, Place, Possible},
     stamp::{Stamp, name},
-    stand::{SHELVES, TIGHT, handles, immediate, options},
+    stand::{self, SHELVES, TIGHT, handles, options},
     worker::Worker,
 };
 
@@ -25,26 +25,35 @@ pub(crate) const CAMPAIGN: Campaign =
     Campaign { name: "kill", length: Length::Rounds { long: 1000, short: 30 }, round };
 
 /// So many processes, one after the other, work on the folder of a round.
-const LIVES: u64 = 2;
+const LIVES: u64 = 3;
 
 const KEYS: u32 = 12;
+
+/// Until then the thread for long work has swept.
+const SWEPT: Duration = Duration::from_secs(20);
 
 /// Whether rows are stored at once in this round.
 fn is_immediate(seed: u64) -> bool {
     Rng::with_seed(seed).bool()
 }
 
+/// Opens, works and closes until it is killed.
 pub(crate) fn child(dir: &Path, seed: u64) -> Result<()> {
-    let mut cache = options(dir);
-    if is_immediate(seed) {
-        cache = cache.sqlite(immediate());
-    }
-    let cache = cache.open_strict()?;
-    let journal = Journal::new(stdout());
-    let mut worker = Worker::new(&cache, &journal, 1, KEYS, is_immediate(seed), Rng::with_seed(seed))?;
-    journal.line(format_args!("at work"))?;
+    let (journal, mut rng) = (Journal::new(stdout()), Rng::with_seed(seed));
+    let immediate = is_immediate(seed);
+    let mut number = 0;
     loop {
-        worker.step()?;
+        let cache = options(dir);
+        let cache = if immediate { cache.sqlite(stand::immediate()) } else { cache };
+        let cache = cache.open_strict()?;
+        journal.line(format_args!("at work"))?;
+        let mut worker = Worker::new(&cache, &journal, 1, KEYS, immediate, rng.fork())?.after(number);
+        for _ in 0..rng.u32(..1000) {
+            worker.step()?;
+        }
+        number = worker.number();
+        cache.close()?;
+        worker.all_stored()?;
     }
 }
 
@@ -54,9 +63,15 @@ fn round(round: &mut Round) -> Result<()> {
     for life in 0..LIVES {
         let seed = round.seed.wrapping_mul(LIVES).wrapping_add(life);
         let mut child = Child::start(command(Role::Kill, &folder, seed)?)?;
-        child.listen()?;
         // Most of it happens soon, and some things only later.
-        let long = if round.rng.u32(..5) == 0 { 400_000 } else { 60_000 };
+        let long = match round.rng.u32(..10) {
+            0 => 20_000,
+            1 | 2 => 400_000,
+            _ => 60_000,
+        };
+        if long > 20_000 {
+            child.listen()?;
+        }
         thread::sleep(Duration::from_micros(round.rng.u64(..long)));
         let said = child.kill()?;
         possible.read(said.iter().map(String::as_str))?;
@@ -101,8 +116,12 @@ pub(crate) fn tidy(cache: &Cache, folder: &Path) -> Result<()> {
         let bytes: u64 = handle.entries()?.iter().map(|entry| entry.size).sum();
         ensure!(!shelf.tight || bytes <= TIGHT, "{bytes} bytes in {}, of at most {TIGHT}", shelf.name);
     }
-    let left: Vec<_> = fs::read_dir(folder.join("files/.tmp"))?.collect::<Result<_, _>>()?;
-    ensure!(left.is_empty(), "left over after maintenance: {left:?}");
+    // A thread of its own sweeps.
+    let begin = Instant::now();
+    while let Some(left) = fs::read_dir(folder.join("files/.tmp")).ok().and_then(|mut left| left.next()) {
+        ensure!(begin.elapsed() < SWEPT, "left over after maintenance: {:?}", left?.path());
+        thread::sleep(Duration::from_millis(5));
+    }
     ensure!(!folder.join("cache.db.corrupt").exists(), "the database was set aside as damaged");
     Ok(())
 }
