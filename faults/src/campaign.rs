@@ -119,12 +119,17 @@ impl Campaign {
     /// Runs the campaign and shows how far it is. The first round has the seed `seed`, the next one the next.
     pub(crate) fn run(self, short: bool, rounds: Option<u64>, seed: u64) -> Result<Outcome> {
         let start = Instant::now();
-        let left = || match self.length {
+        let total = match self.length {
             Length::Time { long, short: brief, .. } => {
-                (if short { brief } else { long }).saturating_sub(start.elapsed())
+                if short {
+                    brief
+                } else {
+                    long
+                }
             }
             _ => Duration::ZERO,
         };
+        let left = || total.saturating_sub(start.elapsed());
         let bar = self.bar(short, rounds);
         let mut outcome = Outcome {
             campaign: self.name,
@@ -145,7 +150,7 @@ impl Campaign {
         } {
             let time = match self.length {
                 Length::Time { round, .. } if rounds.is_none() => round.min(left()),
-                Length::Time { round, .. } => round,
+                Length::Time { round, .. } => round.min(total),
                 _ => Duration::ZERO,
             };
             let round = Round::new(outcome.rounds, seed.wrapping_add(outcome.rounds), time)?;

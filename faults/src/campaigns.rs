@@ -2,6 +2,8 @@
 
 pub(crate) mod kill;
 pub(crate) mod many;
+mod race;
+mod soak;
 
 use clap::ValueEnum;
 
@@ -14,6 +16,10 @@ pub(crate) enum Name {
     Kill,
     /// Many processes with many threads use one folder, and some are killed.
     Many,
+    /// Threads race for a few keys.
+    Race,
+    /// A mixed load for a long time.
+    Soak,
 }
 
 impl Name {
@@ -21,6 +27,8 @@ impl Name {
         match self {
             Self::Kill => kill::CAMPAIGN,
             Self::Many => many::CAMPAIGN,
+            Self::Race => race::CAMPAIGN,
+            Self::Soak => soak::CAMPAIGN,
         }
     }
 }

@@ -31,10 +31,14 @@ impl Shelf {
     }
 }
 
+/// The routes of all categories.
+pub(crate) fn routes() -> Routes {
+    SHELVES.iter().fold(Routes::empty(), |routes, shelf| routes.with(shelf.name, shelf.route()))
+}
+
 /// The options of the stand in a folder.
 pub(crate) fn options(dir: &Path) -> CacheOptions {
-    let routes = SHELVES.iter().fold(Routes::empty(), |routes, shelf| routes.with(shelf.name, shelf.route()));
-    CacheOptions::new().dir(dir).routes(routes)
+    CacheOptions::new().dir(dir).routes(routes())
 }
 
 /// Options of the database, for writes that are stored once they return.

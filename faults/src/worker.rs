@@ -31,10 +31,14 @@ pub(crate) struct Worker<'a, W> {
     immediate: bool,
     keys: u32,
     number: u32,
-    /// Rows that are not stored yet, and the time of the slowest call.
+    /// Rows that are not stored yet.
     unflushed: Vec<Place>,
+    /// The time of the slowest step.
     pub(crate) slowest: Duration,
+    /// How many keys were read.
     pub(crate) reads: u64,
+    /// How many values were larger than what they would have had to fit into.
+    pub(crate) refused: u64,
 }
 
 /// The key number `number` of a writer's own.
@@ -64,6 +68,7 @@ impl<'a, W: Write> Worker<'a, W> {
             unflushed: vec![],
             slowest: Duration::ZERO,
             reads: 0,
+            refused: 0,
         })
     }
 
@@ -139,6 +144,7 @@ impl<'a, W: Write> Worker<'a, W> {
         let (stamp, key) = (self.stamp(place.1), name(place.1));
         // A loaded value is only stored if nothing is there: shared entries alone, of which nothing is promised.
         if shared {
+            self.reads += 1;
             let load = || Ok::<_, std::io::Error>(Bytes::from(stamp.value()));
             let loaded = self.handles[place.0].get_or_load(&key, load).context("load")?;
             Stamp::read_under(place.1, &loaded)?;
@@ -165,8 +171,10 @@ impl<'a, W: Write> Worker<'a, W> {
                 && error.is_some_and(|error| matches!(error.kind(), ErrorKind::TooLarge { .. }))
         };
         match outcome {
-            Err(error) if too_large(&error) && shared => Ok(()),
-            Err(error) if too_large(&error) => self.journal.refused(place),
+            Err(error) if too_large(&error) => {
+                self.refused += 1;
+                if shared { Ok(()) } else { self.journal.refused(place) }
+            }
             Err(error) => Err(error.context(format!("a write of {key} to {}", SHELVES[shelf].name))),
             Ok(()) if shared => Ok(()),
             Ok(()) if SHELVES[shelf].files || self.immediate => self.journal.stored(place),
@@ -184,6 +192,7 @@ impl<'a, W: Write> Worker<'a, W> {
 
     fn read(&mut self, (shelf, key): Place) -> Result<()> {
         let handle = &self.handles[shelf];
+        self.reads += 1;
         if self.rng.u32(..5) == 0 {
             let Some(mut reader) = handle.reader(&name(key)) else { return Ok(()) };
             let mut value = vec![];
@@ -194,12 +203,12 @@ impl<'a, W: Write> Worker<'a, W> {
         } else if let Some(value) = handle.get(&name(key)) {
             Stamp::read_under(key, &value)?;
         }
-        self.reads += 1;
         Ok(())
     }
 
     fn read_many(&mut self, shelf: usize) -> Result<()> {
         let keys: Vec<_> = (0..self.keys).map(name).collect();
+        self.reads += u64::from(self.keys);
         for (key, value) in (0..).zip(self.handles[shelf].get_many(&keys)) {
             if let Some(value) = value {
                 Stamp::read_under(key, &value)?;
