@@ -55,7 +55,7 @@ pub(crate) struct Round {
 }
 
 /// How a campaign went.
-#[derive(Serialize)]
+#[derive(Serialize, Default)]
 pub(crate) struct Outcome {
     pub(crate) campaign: &'static str,
     pub(crate) rounds: u64,
@@ -118,115 +118,142 @@ impl Round {
 impl Campaign {
     /// Runs the campaign and shows how far it is. The first round has the seed `seed`, the next one the next.
     pub(crate) fn run(self, short: bool, rounds: Option<u64>, seed: u64) -> Result<Outcome> {
-        let start = Instant::now();
-        let total = match self.length {
-            Length::Time { long, short: brief, .. } => {
-                if short {
-                    brief
-                } else {
-                    long
-                }
-            }
-            _ => Duration::ZERO,
-        };
-        let left = || total.saturating_sub(start.elapsed());
-        let bar = self.bar(short, rounds);
-        let mut outcome = Outcome {
-            campaign: self.name,
-            rounds: 0,
-            seconds: 0.0,
-            counts: BTreeMap::new(),
-            peaks: BTreeMap::new(),
-            skipped: BTreeSet::new(),
-            violations: vec![],
-        };
-        while match (rounds, &self.length) {
-            (Some(rounds), Length::Rounds { .. } | Length::Time { .. }) => outcome.rounds < rounds,
-            (None, Length::Rounds { long, short: brief }) => {
-                outcome.rounds < if short { *brief } else { *long }
-            }
-            (_, Length::Cases(cases)) => outcome.rounds < cases.len() as u64,
-            (None, Length::Time { .. }) => left() > Duration::ZERO,
-        } {
-            let time = match self.length {
-                Length::Time { round, .. } if rounds.is_none() => round.min(left()),
-                Length::Time { round, .. } => round.min(total),
-                _ => Duration::ZERO,
-            };
-            let round = Round::new(outcome.rounds, seed.wrapping_add(outcome.rounds), time)?;
-            outcome.rounds += 1;
-            let hung = !self.play(round, &bar, &mut outcome);
-            match self.length {
-                Length::Time { .. } if rounds.is_none() => bar.set_position(start.elapsed().as_secs()),
-                _ => bar.set_position(outcome.rounds),
-            }
-            if hung || outcome.violations.len() >= MOST_VIOLATIONS {
+        let mut run = Run::new(&self, Goal::new(&self.length, short, rounds), short);
+        while !run.is_over() {
+            let number = run.outcome.rounds;
+            let round = Round::new(number, seed.wrapping_add(number), run.time())?;
+            run.outcome.rounds += 1;
+            if !run.play(round) || run.outcome.violations.len() >= MOST_VIOLATIONS {
                 break;
             }
         }
-        outcome.seconds = start.elapsed().as_secs_f64();
-        bar.finish_and_clear();
-        Ok(outcome)
+        run.bar.finish_and_clear();
+        run.outcome.seconds = run.start.elapsed().as_secs_f64();
+        Ok(run.outcome)
+    }
+}
+
+/// When a campaign is over.
+#[derive(Clone, Copy)]
+enum Goal {
+    Rounds(u64),
+    Time(Duration),
+}
+
+impl Goal {
+    fn new(length: &Length, short: bool, rounds: Option<u64>) -> Self {
+        match (length, rounds) {
+            (Length::Cases(cases), _) => Self::Rounds(cases.len() as u64),
+            (_, Some(rounds)) => Self::Rounds(rounds),
+            (Length::Rounds { short: rounds, .. }, None) if short => Self::Rounds(*rounds),
+            (Length::Rounds { long: rounds, .. }, None) => Self::Rounds(*rounds),
+            (Length::Time { short: time, .. }, None) if short => Self::Time(*time),
+            (Length::Time { long: time, .. }, None) => Self::Time(*time),
+        }
+    }
+}
+
+/// A campaign that goes on.
+struct Run<'a> {
+    campaign: &'a Campaign,
+    goal: Goal,
+    short: bool,
+    start: Instant,
+    bar: ProgressBar,
+    outcome: Outcome,
+}
+
+impl<'a> Run<'a> {
+    fn new(campaign: &'a Campaign, goal: Goal, short: bool) -> Self {
+        let (end, unit) = match goal {
+            Goal::Rounds(rounds) => (rounds, ""),
+            Goal::Time(time) => (time.as_secs(), " s"),
+        };
+        let style = ProgressStyle::with_template(&format!("{{prefix:10}} {{bar:40}} {{pos}}/{{len}}{unit}"));
+        let bar = ProgressBar::new(end).with_prefix(campaign.name);
+        let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let outcome = Outcome { campaign: campaign.name, ..Outcome::default() };
+        Self { campaign, goal, short, start: Instant::now(), bar, outcome }
+    }
+
+    fn is_over(&self) -> bool {
+        match self.goal {
+            Goal::Rounds(rounds) => self.outcome.rounds >= rounds,
+            Goal::Time(time) => self.start.elapsed() >= time,
+        }
+    }
+
+    /// How long the next round should take.
+    fn time(&self) -> Duration {
+        match (&self.campaign.length, self.goal) {
+            (Length::Time { round, .. }, Goal::Time(time)) => {
+                time.saturating_sub(self.start.elapsed()).min(*round)
+            }
+            (Length::Time { round, short: time, .. }, Goal::Rounds(_)) if self.short => *round.min(time),
+            (Length::Time { round, .. }, Goal::Rounds(_)) => *round,
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn show(&self) {
+        self.bar.set_position(match self.goal {
+            Goal::Rounds(_) => self.outcome.rounds,
+            Goal::Time(_) => self.start.elapsed().as_secs(),
+        });
     }
 
     /// Plays a round, on a thread of its own, so that one that hangs is noticed: false.
-    fn play(&self, round: Round, bar: &ProgressBar, outcome: &mut Outcome) -> bool {
-        let (seed, limit) = (round.seed, round.time + HANG);
+    fn play(&mut self, mut round: Round) -> bool {
+        let (seed, limit, start) = (round.seed, round.time + HANG, Instant::now());
         let kept = round.dir().display().to_string();
         let (sender, receiver) = mpsc::channel();
-        let play = self.round;
+        let play = self.campaign.round;
         thread::spawn(move || {
-            let mut round = round;
             let result = catch_unwind(AssertUnwindSafe(|| play(&mut round)));
             let result = result.unwrap_or_else(|panic| Err(anyhow!("panic: {}", message(&*panic))));
             // Nobody listens any more after a hang.
             let _ = sender.send((round, result));
         });
-        let start = Instant::now();
-        let (what, hung) = loop {
-            match receiver.recv_timeout(Duration::from_secs(1)) {
-                Ok((mut round, result)) => {
-                    for (what, times) in &round.counts {
-                        *outcome.counts.entry(what).or_default() += times;
-                    }
-                    for (what, &value) in &round.peaks {
-                        let peak = outcome.peaks.entry(what).or_default();
-                        *peak = value.max(*peak);
-                    }
-                    outcome.skipped.append(&mut round.skipped);
-                    let Err(error) = result else { return true };
-                    round.dir.disable_cleanup(true);
-                    break (format!("{error:#}"), false);
-                }
-                Err(_) if start.elapsed() < limit => bar.set_position(bar.position().max(if limit > HANG {
-                    start.elapsed().as_secs()
-                } else {
-                    0
-                })),
-                Err(_) => break (format!("still running after {} s", limit.as_secs()), true),
+        let answer = loop {
+            match receiver.recv_timeout(Duration::from_millis(500)) {
+                Ok(answer) => break Some(answer),
+                Err(_) if start.elapsed() > limit => break None,
+                Err(_) => self.show(),
             }
         };
-        let name = self.name;
-        bar.suspend(|| {
-            eprintln!("{name}: {what}\n  the files are in {kept}; again: cargo xtask faults --only {name} --seed {seed} --rounds 1");
-        });
-        outcome.violations.push(Violation { seed, what, kept });
-        !hung
+        self.show();
+        let what = match &answer {
+            Some((_, Ok(()))) => None,
+            Some((_, Err(error))) => Some(format!("{error:#}")),
+            None => Some(format!("still running after {} s", limit.as_secs())),
+        };
+        let hangs = answer.is_none();
+        if let Some((mut round, _)) = answer {
+            round.dir.disable_cleanup(what.is_some());
+            self.outcome.add(&mut round);
+        }
+        if let Some(what) = what {
+            let (name, short) = (self.campaign.name, if self.short { " --short" } else { "" });
+            self.bar.suspend(|| {
+                eprintln!("{name}: {what}");
+                eprintln!("  its files: {kept}\n  once more: cargo xtask faults --only {name} --seed {seed} --rounds 1{short}");
+            });
+            self.outcome.violations.push(Violation { seed, what, kept });
+        }
+        !hangs
     }
+}
 
-    fn bar(&self, short: bool, rounds: Option<u64>) -> ProgressBar {
-        let (end, unit) = match (&self.length, rounds) {
-            (Length::Cases(cases), _) => (cases.len() as u64, ""),
-            (_, Some(rounds)) => (rounds, ""),
-            (Length::Rounds { long, short: brief }, None) => (if short { *brief } else { *long }, ""),
-            (Length::Time { long, short: brief, .. }, None) => {
-                (if short { *brief } else { *long }.as_secs(), " s")
-            }
-        };
-        let style = ProgressStyle::with_template(&format!("{{prefix:10}} {{bar:40}} {{pos}}/{{len}}{unit}"));
-        ProgressBar::new(end)
-            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-            .with_prefix(self.name)
+impl Outcome {
+    fn add(&mut self, round: &mut Round) {
+        for (what, times) in &round.counts {
+            *self.counts.entry(what).or_default() += times;
+        }
+        for (what, &value) in &round.peaks {
+            let peak = self.peaks.entry(what).or_default();
+            *peak = value.max(*peak);
+        }
+        self.skipped.append(&mut round.skipped);
     }
 }
 

@@ -98,6 +98,8 @@ enum Step {
     Features,
     /// Crates depend on each other in one direction; versions, lints and the like stand once.
     Dependencies,
+    /// No fault, made to happen some times, breaks a promise.
+    Faults,
     /// The benchmark, a package of its own, is in order and runs. What it compares with stays out.
     Bench,
 }
@@ -122,6 +124,9 @@ impl Step {
                 } else {
                     Err(format!("\n  {}", problems.join("\n  ")).into())
                 }
+            }
+            Self::Faults => {
+                Cargo::new("run --package faults --quiet -- --short --out target/faults/short").run()
             }
             Self::Bench => {
                 let steps = [
@@ -156,7 +161,7 @@ mod tests {
     #[test]
     fn every_step_runs_unless_told_otherwise() {
         let options = Options { skip_tests: false, only: vec![] };
-        let all = ["format", "clippy", "test", "docs", "features", "dependencies", "bench"];
+        let all = ["format", "clippy", "test", "docs", "features", "dependencies", "faults", "bench"];
         assert_eq!(included(&options), all);
         assert!(options.covers_all_features());
     }
@@ -164,7 +169,10 @@ mod tests {
     #[test]
     fn skipping_the_tests_skips_one_step() {
         let options = Options { skip_tests: true, only: vec![] };
-        assert_eq!(included(&options), ["format", "clippy", "docs", "features", "dependencies", "bench"]);
+        assert_eq!(
+            included(&options),
+            ["format", "clippy", "docs", "features", "dependencies", "faults", "bench"]
+        );
         assert!(options.covers_all_features());
     }
 
@@ -187,6 +195,6 @@ mod tests {
         assert_eq!(result.unwrap_err().to_string(), "step `docs` failed: a link is broken");
         let outcomes: Vec<_> =
             summary.to_string().lines().skip(1).map(|line| line[14..22].to_owned()).collect();
-        assert_eq!(outcomes.join(""), "passed  passed  not run FAILED  not run not run not run ");
+        assert_eq!(outcomes.join(""), "passed  passed  not run FAILED  not run not run not run not run ");
     }
 }

@@ -1,7 +1,8 @@
 //! Readers, writers, removers and loaders on a few keys of one process, whose histories are compared afterwards.
 
+mod history;
+
 use std::{
-    collections::HashMap,
     convert::Infallible,
     sync::{
         Arc,
@@ -15,6 +16,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use fastrand::Rng;
 use warmstart::{Cache, CacheOptions, Handle, Route, Routes};
 
+use self::history::{Call, Place, What, check};
 use crate::{
     campaign::{Campaign, Length, Round},
     stamp::name,
@@ -37,9 +39,6 @@ const KEYS: u32 = 3;
 /// A value says of which key and write it is.
 type Block = (u32, u32);
 
-/// A category and a key.
-type Place = (usize, u32);
-
 /// The steps of all threads in one order, in which what ends before something else begins has the smaller numbers.
 #[derive(Default)]
 struct Order(AtomicU64);
@@ -48,24 +47,6 @@ impl Order {
     fn next(&self) -> u64 {
         self.0.fetch_add(1, SeqCst) + 1
     }
-}
-
-/// What one call has done to a place, or found there.
-#[derive(Debug, Clone, Copy)]
-struct Call {
-    place: Place,
-    what: What,
-    begin: u64,
-    end: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
-    /// An insert of a number, or a removal.
-    Write(Option<u32>),
-    /// A loader made a number. It began at `begin`, and whatever was written after that goes before it.
-    Load(u32),
-    Read(Option<u32>),
 }
 
 fn options(round: &Round, entries: u64) -> CacheOptions {
@@ -115,7 +96,7 @@ fn round(round: &mut Round) -> Result<()> {
     }
     ensure!(again.stats().errors == 0, "{} errors", again.stats().errors);
     calls.extend(here);
-    check(&calls, entries < 1000)
+    check(&calls, |place| entries < 1000 && CATEGORIES[place.0] == "memory")
 }
 
 /// What is at each place.
@@ -216,126 +197,4 @@ impl Thread<'_> {
 fn read(key: u32, value: &Arc<Block>) -> Result<u32> {
     ensure!(value.0 == key, "{value:?} was found under key {key}");
     Ok(value.1)
-}
-
-/// Whether no read found what was older than a write that had ended before the read began.
-fn check(calls: &[Call], memory_is_tight: bool) -> Result<()> {
-    let mut places: HashMap<Place, Vec<Call>> = HashMap::new();
-    for call in calls {
-        places.entry(call.place).or_default().push(*call);
-    }
-    for (place, calls) in places {
-        let tight = memory_is_tight && CATEGORIES[place.0] == "memory";
-        History::new(&calls).check(&calls, tight)?;
-    }
-    Ok(())
-}
-
-/// The writes of one place.
-struct History {
-    /// By its end, the latest begin of all writes that have ended by then.
-    ended: Vec<(u64, u64)>,
-    /// Begin and last moment of each number.
-    numbers: HashMap<u32, (u64, u64)>,
-    /// Begin and end of each removal; one was before everything.
-    removals: Vec<(u64, u64)>,
-}
-
-impl History {
-    fn new(calls: &[Call]) -> Self {
-        let (mut numbers, mut removals, mut ended) = (HashMap::new(), vec![(0, 0)], vec![]);
-        for &Call { what, begin, end, .. } in calls {
-            match what {
-                What::Write(number) => {
-                    ended.push((end, begin));
-                    match number {
-                        Some(number) => drop(numbers.insert(number, (begin, end))),
-                        None => removals.push((begin, end)),
-                    }
-                }
-                What::Load(number) => drop(numbers.insert(number, (begin, begin))),
-                What::Read(_) => {}
-            }
-        }
-        ended.sort_unstable();
-        let mut latest = 0;
-        for (_, begin) in &mut ended {
-            latest = latest.max(*begin);
-            *begin = latest;
-        }
-        removals.sort_unstable();
-        // The last end of all that began by then.
-        let mut last = 0;
-        for (_, end) in &mut removals {
-            last = last.max(*end);
-            *end = last;
-        }
-        Self { ended, numbers, removals }
-    }
-
-    fn check(&self, calls: &[Call], may_be_gone: bool) -> Result<()> {
-        for call in calls {
-            let What::Read(found) = call.what else { continue };
-            let ended = self.ended.partition_point(|&(end, _)| end < call.begin);
-            let Some(&(_, latest)) = ended.checked_sub(1).and_then(|last| self.ended.get(last)) else {
-                continue;
-            };
-            let (began, last) = match found {
-                None if may_be_gone => continue,
-                None => self.removals[self.removals.partition_point(|&(begin, _)| begin < call.end) - 1],
-                Some(number) => {
-                    *self.numbers.get(&number).with_context(|| format!("nobody wrote {number}"))?
-                }
-            };
-            ensure!(began < call.end, "{call:?} found what was not written yet");
-            ensure!(
-                last >= latest,
-                "{call:?} found what was over at {last}, but a write began at {latest} and had ended before the read"
-            );
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn call(what: What, begin: u64, end: u64) -> Call {
-        Call { place: (1, 0), what, begin, end }
-    }
-
-    fn holds(calls: &[Call]) -> bool {
-        check(calls, false).is_ok()
-    }
-
-    use What::{Load, Read, Write};
-
-    #[test]
-    fn read_finds_the_last_write() {
-        assert!(holds(&[call(Write(Some(1)), 1, 2), call(Read(Some(1)), 3, 4)]));
-        assert!(!holds(&[call(Write(Some(1)), 1, 2), call(Write(Some(2)), 3, 4), call(Read(Some(1)), 5, 6)]));
-        assert!(!holds(&[call(Write(Some(1)), 1, 2), call(Read(None), 3, 4)]));
-        assert!(!holds(&[call(Write(Some(1)), 1, 2), call(Write(None), 3, 4), call(Read(Some(1)), 5, 6)]));
-    }
-
-    #[test]
-    fn of_writes_at_the_same_time_either_may_win() {
-        let writes = [call(Write(Some(1)), 1, 3), call(Write(Some(2)), 2, 4)];
-        for number in [1, 2] {
-            assert!(holds(&[writes[0], writes[1], call(Read(Some(number)), 5, 6)]));
-        }
-    }
-
-    #[test]
-    fn load_that_began_before_a_removal_is_not_found_after_it() {
-        let calls = [call(Load(1), 1, 5), call(Write(None), 2, 3)];
-        assert!(!holds(&[calls[0], calls[1], call(Read(Some(1)), 4, 6)]));
-        assert!(holds(&[calls[0], calls[1], call(Read(None), 4, 6)]));
-    }
-
-    #[test]
-    fn what_nobody_wrote_is_a_violation() {
-        assert!(!holds(&[call(Write(Some(1)), 1, 2), call(Read(Some(9)), 3, 4)]));
-    }
 }
