@@ -148,6 +148,9 @@ where
     ///
     /// However many threads ask for a missing key at once, one computes and the others wait for it. If it
     /// panics, another one computes. A value too large to be stored is returned all the same.
+    ///
+    /// `compute` may ask for other keys. Where computations would wait for each other in a circle, over several
+    /// threads or on one, the one that closes it computes for itself.
     pub fn get_or_insert_with(&self, key: K, compute: impl FnOnce() -> V) -> V {
         match self.get_or_try_insert_with(key, || Ok::<_, Infallible>(compute())) {
             Ok(value) => value,

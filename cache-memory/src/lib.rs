@@ -60,13 +60,19 @@ mod builder;
 mod cache;
 #[cfg(feature = "config")]
 mod config;
+mod flag;
 mod gate;
 mod lock;
 mod policy;
 mod quota;
+// Not in its file, which is compiled a second time, for the model.
+#[cfg(test)]
+#[path = "quota/tests.rs"]
+mod quota_tests;
 mod shard;
 mod slot;
 mod store;
+mod sync;
 mod tier;
 
 pub use builder::Builder;

@@ -15,21 +15,21 @@ use equivalent::Equivalent;
 use smallvec::SmallVec;
 
 use crate::{
-    lock::{Mutex, MutexGuard},
     policy::{EvictionPolicy, Lookup, Policy},
     quota::Quota,
     shard::{Counts, Held, List, Scope, Shard},
     slot::Slot,
+    sync::{Brief, BriefGuard},
 };
 
 /// Entries of several groups under common bounds.
 #[derive(Debug)]
 pub(crate) struct Store<K, V> {
-    shards: Box<[Mutex<Shard<K, V>>]>,
+    pub(crate) shards: Box<[Brief<Shard<K, V>>]>,
     total: Quota,
     /// What the groups in front take together, and their share: beyond it they make room among
     /// themselves.
-    fronts: Quota,
+    pub(crate) fronts: Quota,
     policy: EvictionPolicy,
 }
 
@@ -102,7 +102,7 @@ impl<K, V> Store<K, V> {
 
 impl<K: Eq, V> Store<K, V> {
     pub(crate) fn new(shards: usize, total: Quota, fronts: Quota, policy: EvictionPolicy) -> Self {
-        let shard = || Mutex::new(Shard::default());
+        let shard = || Brief::new(Shard::default());
         Self { shards: (0..shards.next_power_of_two()).map(|_| shard()).collect(), total, fronts, policy }
     }
 
@@ -308,7 +308,7 @@ impl<K: Eq, V> Store<K, V> {
     }
 
     #[inline]
-    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard<K, V>> {
+    fn shard(&self, hash: u64) -> BriefGuard<'_, Shard<K, V>> {
         // Not the bits that the maps in the shards use: the lowest for the place, the top seven as a tag.
         let index = (hash >> 32) as usize & (self.shards.len() - 1);
         self.shards[index].lock()
