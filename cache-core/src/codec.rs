@@ -218,6 +218,3 @@ fn histogram(bytes: &[u8]) -> [usize; 256] {
     }
     counts
 }
-
-#[cfg(test)]
-mod tests;

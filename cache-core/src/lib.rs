@@ -40,6 +40,11 @@ mod category;
 mod clock;
 #[cfg(feature = "tiered")]
 pub mod codec;
+// Not in its file, which is compiled a second time, for the model.
+#[cfg(test)]
+#[cfg(feature = "tiered")]
+#[path = "codec/tests.rs"]
+mod codec_tests;
 mod compression;
 #[cfg(feature = "config")]
 pub mod config;
@@ -51,6 +56,8 @@ mod route;
 #[cfg(feature = "tiered")]
 pub mod stats;
 mod stream;
+#[cfg(feature = "tiered")]
+mod sync;
 mod tier;
 #[cfg(feature = "tiered")]
 mod tiered;

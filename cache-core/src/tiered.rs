@@ -13,14 +13,10 @@ mod ticket;
 use std::{
     collections::HashMap,
     fmt,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
+    sync::{Arc, Weak, atomic::Ordering::SeqCst},
 };
 
 use bytes::Bytes;
-use parking_lot::{Mutex, RwLock};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::{builder::Builder, handle::Handle, load_error::LoadError};
@@ -34,6 +30,7 @@ use crate::{
     Category, Cause, Clock, Departure, Error, ErrorKind, Level, Observer, Result, Route, Tier,
     codec::Codec,
     stats::{Event, Stats, TierStats},
+    sync::{AtomicBool, Mutex, RwLock},
 };
 
 /// A cache of several tiers: memory in front, a database and files behind it.

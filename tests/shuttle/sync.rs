@@ -6,7 +6,7 @@ use std::{
     fmt,
     ops::{Deref, DerefMut},
     sync::PoisonError,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use shuttle::{
@@ -38,6 +38,11 @@ pub(crate) fn check(rounds: usize, body: impl Fn() + Send + Sync + 'static) {
     Runner::new(PctScheduler::new(3, rounds), config()).run(move || again());
 }
 
+/// Runs what needs no other thread.
+pub(crate) fn alone(run: impl Fn() + Send + Sync + 'static) {
+    shuttle::check_random(run, 1);
+}
+
 /// A static that each round of the model has anew.
 macro_rules! global {
     ($(#[$note:meta])* static $name:ident: $type:ty = $init:expr;) => {
@@ -47,7 +52,7 @@ macro_rules! global {
 pub(crate) use global;
 
 macro_rules! local {
-    ($(#[$note:meta])* static $name:ident: $type:ty = $init:expr;) => {
+    ($(#[$note:meta])* static $name:ident: $type:ty = const $init:block;) => {
         shuttle::thread_local! { $(#[$note])* static $name: $type = $init; }
     };
 }
@@ -129,6 +134,11 @@ impl Condvar {
         } else {
             self.wait(guard);
         }
+    }
+
+    /// As [`wait_until`](Self::wait_until).
+    pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _rest: Duration) {
+        self.wait_until(guard, Instant::now());
     }
 
     pub(crate) fn notify_one(&self) {

@@ -4,10 +4,11 @@ use std::{
     num::NonZeroU32,
 };
 
+use bytes::Bytes;
 use proptest::prelude::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::*;
+use crate::{ErrorKind, Fingerprint, codec::Codec};
 
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
 enum Shape {

@@ -1,14 +1,12 @@
 //! How a cache is put together.
 
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
-
-use parking_lot::{Mutex, RwLock};
+use std::{sync::Arc, time::Duration};
 
 use super::{Inner, Owner, Relay, Spaces, TieredCache, maintenance::Maintenance};
-use crate::{Clock, ErrorKind, Level, Result, Routes, Tier, default_clock};
+use crate::{
+    Clock, ErrorKind, Level, Result, Routes, Tier, default_clock,
+    sync::{AtomicBool, Mutex, RwLock},
+};
 
 /// Puts a [`TieredCache`] together.
 #[derive(Debug)]

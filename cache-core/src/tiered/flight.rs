@@ -12,13 +12,11 @@ use std::{
     any::{Any, TypeId},
     cell::RefCell,
     collections::HashMap,
-    sync::{Arc, LazyLock},
-    thread::{self, ThreadId},
+    sync::Arc,
 };
 
-use parking_lot::{Condvar, Mutex};
-
 use super::ticket::{Stamp, Ticket};
+use crate::sync::{Condvar, Mutex, ThreadId, global, local, thread};
 
 /// The loads under way in one cache.
 #[derive(Debug, Default)]
@@ -146,7 +144,7 @@ impl Drop for Leader<'_> {
     }
 }
 
-thread_local! {
+local! {
     /// The loads that this thread runs, outermost first.
     static ABOARD: RefCell<Vec<Arc<Flight>>> = const { RefCell::new(Vec::new()) };
 }
@@ -156,8 +154,10 @@ fn aboard<R>(work: impl FnOnce(&mut Vec<Arc<Flight>>) -> R) -> Option<R> {
     ABOARD.try_with(|aboard| work(&mut aboard.borrow_mut())).ok()
 }
 
-/// What each waiting thread waits for.
-static WAITING: LazyLock<Mutex<HashMap<ThreadId, Waiting>>> = LazyLock::new(Mutex::default);
+global! {
+    /// What each waiting thread waits for.
+    static WAITING: Mutex<HashMap<ThreadId, Waiting>> = Mutex::default();
+}
 
 #[derive(Debug)]
 struct Waiting {

@@ -3,13 +3,14 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
-    thread::{self, JoinHandle},
     time::Duration,
 };
 
-use parking_lot::{Condvar, Mutex};
-
 use super::Inner;
+use crate::sync::{
+    Condvar, Mutex,
+    thread::{self, JoinHandle},
+};
 
 /// The thread; stopped and waited for when this is dropped.
 #[derive(Debug)]

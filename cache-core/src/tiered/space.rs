@@ -3,19 +3,15 @@
 use std::{
     any::{Any, type_name},
     fmt,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering::SeqCst},
-    },
+    sync::{Arc, OnceLock, atomic::Ordering::SeqCst},
 };
-
-use parking_lot::Mutex;
 
 use super::ticket::{Place, Ticket, Tickets};
 use crate::{
     Category, Entry, Error, ErrorKind, Guard, Key, Level, Result, Tier, Touch,
     codec::Codec,
     stats::{CategoryStats, Counters, Event, Reads},
+    sync::{AtomicU64, Mutex},
 };
 
 /// One category in use.

@@ -2,13 +2,15 @@
 
 use std::{
     io::{self, Read, Write},
-    sync::{Arc, atomic::AtomicU64},
+    sync::Arc,
 };
 
 use bytes::Bytes;
 
 use super::{Handle, space::Space, ticket::Place};
-use crate::{EntryMeta, EntryReader, EntryWriter, Guard, Key, Result, Ttl, Writer, stats::Event};
+use crate::{
+    EntryMeta, EntryReader, EntryWriter, Guard, Key, Result, Ttl, Writer, stats::Event, sync::AtomicU64,
+};
 
 /// Values larger than memory.
 impl Handle<Bytes> {

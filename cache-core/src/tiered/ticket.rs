@@ -22,12 +22,13 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
-    sync::atomic::{AtomicU64, Ordering::SeqCst},
+    sync::atomic::Ordering::SeqCst,
 };
 
-use parking_lot::Mutex;
-
-use crate::{Guard, Key};
+use crate::{
+    Guard, Key,
+    sync::{AtomicU64, Mutex},
+};
 
 /// The two tiers of a category.
 #[derive(Debug, Clone, Copy)]
@@ -247,7 +248,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{Category, Route};
+    use crate::{Category, Route, sync::alone};
 
     fn category() -> Arc<Category> {
         Category::new(0, "c", Route::sqlite()).unwrap()
@@ -263,74 +264,86 @@ mod tests {
 
     #[test]
     fn latest_write_holds() {
-        let (tickets, epoch, category) = (Tickets::default(), AtomicU64::new(0), category());
-        let key = Key::new(&category, "k").unwrap();
-        let first = tickets.write(&key, &epoch);
-        let second = tickets.write(&key, &epoch);
-        assert!(holds(&first), "the second one has only begun");
-        assert!(holds(&second) && holds(&second) && !holds(&first));
-        assert!(first.at(Place::Front).holds(), "another tier");
-        drop(second);
-        assert!(!holds(&first), "a write that ended still came later");
-        drop(first);
-        assert!(is_empty(&tickets));
+        alone(|| {
+            let (tickets, epoch, category) = (Tickets::default(), AtomicU64::new(0), category());
+            let key = Key::new(&category, "k").unwrap();
+            let first = tickets.write(&key, &epoch);
+            let second = tickets.write(&key, &epoch);
+            assert!(holds(&first), "the second one has only begun");
+            assert!(holds(&second) && holds(&second) && !holds(&first));
+            assert!(first.at(Place::Front).holds(), "another tier");
+            drop(second);
+            assert!(!holds(&first), "a write that ended still came later");
+            drop(first);
+            assert!(is_empty(&tickets));
+        });
     }
 
     #[test]
     fn watch_holds_until_a_write_begins() {
-        let (tickets, epoch, category) = (Tickets::default(), AtomicU64::new(0), category());
-        let key = Key::new(&category, "k").unwrap();
-        let (mut one, mut two) = (tickets.watch(&key, &epoch), tickets.watch(&key, &epoch));
-        assert!(holds(&one) && holds(&two));
-        assert!(one.claim(), "the first load to end stores its value");
-        assert!(!two.claim() && !holds(&two));
-        drop((one, two));
-        let mut watch = tickets.watch(&key, &epoch);
-        drop(tickets.write(&key, &epoch));
-        assert!(!holds(&watch) && !watch.claim());
+        alone(|| {
+            let (tickets, epoch, category) = (Tickets::default(), AtomicU64::new(0), category());
+            let key = Key::new(&category, "k").unwrap();
+            let (mut one, mut two) = (tickets.watch(&key, &epoch), tickets.watch(&key, &epoch));
+            assert!(holds(&one) && holds(&two));
+            assert!(one.claim(), "the first load to end stores its value");
+            assert!(!two.claim() && !holds(&two));
+            drop((one, two));
+            let mut watch = tickets.watch(&key, &epoch);
+            drop(tickets.write(&key, &epoch));
+            assert!(!holds(&watch) && !watch.claim());
+        });
     }
 
     #[test]
     fn watch_begun_during_a_write_never_holds() {
-        let (tickets, epoch, category) = (Tickets::default(), AtomicU64::new(0), category());
-        let key = Key::new(&category, "k").unwrap();
-        let write = tickets.write(&key, &epoch);
-        let mut watch = tickets.watch(&key, &epoch);
-        drop(write);
-        assert!(!holds(&watch) && !watch.claim());
-        drop(watch);
-        assert!(is_empty(&tickets));
+        alone(|| {
+            let (tickets, epoch, category) = (Tickets::default(), AtomicU64::new(0), category());
+            let key = Key::new(&category, "k").unwrap();
+            let write = tickets.write(&key, &epoch);
+            let mut watch = tickets.watch(&key, &epoch);
+            drop(write);
+            assert!(!holds(&watch) && !watch.claim());
+            drop(watch);
+            assert!(is_empty(&tickets));
+        });
     }
 
     #[test]
     fn stamp_sees_writes_begin_and_end() {
-        let (tickets, epoch, category) = (Tickets::default(), AtomicU64::new(0), category());
-        let key = Key::new(&category, "k").unwrap();
-        let write = tickets.write(&key, &epoch);
-        let during = tickets.watch(&key, &epoch);
-        assert!(tickets.is_unchanged(&during.stamp(), &epoch));
-        drop(write);
-        assert!(!tickets.is_unchanged(&during.stamp(), &epoch));
-        let after = tickets.watch(&key, &epoch);
-        assert!(tickets.is_unchanged(&after.stamp(), &epoch));
-        let _write = tickets.write(&key, &epoch);
-        assert!(!tickets.is_unchanged(&after.stamp(), &epoch));
+        alone(|| {
+            let (tickets, epoch, category) = (Tickets::default(), AtomicU64::new(0), category());
+            let key = Key::new(&category, "k").unwrap();
+            let write = tickets.write(&key, &epoch);
+            let during = tickets.watch(&key, &epoch);
+            assert!(tickets.is_unchanged(&during.stamp(), &epoch));
+            drop(write);
+            assert!(!tickets.is_unchanged(&during.stamp(), &epoch));
+            let after = tickets.watch(&key, &epoch);
+            assert!(tickets.is_unchanged(&after.stamp(), &epoch));
+            let _write = tickets.write(&key, &epoch);
+            assert!(!tickets.is_unchanged(&after.stamp(), &epoch));
+        });
     }
 
     #[test]
     fn clear_supersedes_all() {
-        let (tickets, epoch, category) = (Tickets::default(), AtomicU64::new(0), category());
-        let write = tickets.write(&Key::new(&category, "a").unwrap(), &epoch);
-        let mut watch = tickets.watch(&Key::new(&category, "b").unwrap(), &epoch);
-        epoch.fetch_add(1, SeqCst);
-        assert!(!holds(&write) && !holds(&watch) && !watch.claim());
+        alone(|| {
+            let (tickets, epoch, category) = (Tickets::default(), AtomicU64::new(0), category());
+            let write = tickets.write(&Key::new(&category, "a").unwrap(), &epoch);
+            let mut watch = tickets.watch(&Key::new(&category, "b").unwrap(), &epoch);
+            epoch.fetch_add(1, SeqCst);
+            assert!(!holds(&write) && !holds(&watch) && !watch.claim());
+        });
     }
 
     #[test]
     fn other_keys_are_not_concerned() {
-        let (tickets, epoch, category) = (Tickets::default(), AtomicU64::new(0), category());
-        let watch = tickets.watch(&Key::new(&category, "a").unwrap(), &epoch);
-        let _write = tickets.write(&Key::new(&category, "b").unwrap(), &epoch);
-        assert!(holds(&watch));
+        alone(|| {
+            let (tickets, epoch, category) = (Tickets::default(), AtomicU64::new(0), category());
+            let watch = tickets.watch(&Key::new(&category, "a").unwrap(), &epoch);
+            let _write = tickets.write(&Key::new(&category, "b").unwrap(), &epoch);
+            assert!(holds(&watch));
+        });
     }
 }
