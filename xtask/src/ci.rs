@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: all that must hold before a change is merged.
 
 mod cargo;
+mod deny;
 mod dependencies;
 mod features;
 mod manifests;
@@ -98,6 +99,8 @@ enum Step {
     Features,
     /// Crates depend on each other in one direction; versions, lints and the like stand once.
     Dependencies,
+    /// No crate comes in with another licence, from another place or a second time; needs `cargo-deny`.
+    Deny,
     /// No fault, made to happen some times, breaks a promise.
     Faults,
     /// The benchmark, a package of its own, is in order and runs. What it compares with stays out.
@@ -125,6 +128,7 @@ impl Step {
                     Err(format!("\n  {}", problems.join("\n  ")).into())
                 }
             }
+            Self::Deny => deny::check(),
             Self::Faults => {
                 Cargo::new("run --package faults --quiet -- --short --out target/faults/short").run()
             }
@@ -161,7 +165,7 @@ mod tests {
     #[test]
     fn every_step_runs_unless_told_otherwise() {
         let options = Options { skip_tests: false, only: vec![] };
-        let all = ["format", "clippy", "test", "docs", "features", "dependencies", "faults", "bench"];
+        let all = ["format", "clippy", "test", "docs", "features", "dependencies", "deny", "faults", "bench"];
         assert_eq!(included(&options), all);
         assert!(options.covers_all_features());
     }
@@ -171,7 +175,7 @@ mod tests {
         let options = Options { skip_tests: true, only: vec![] };
         assert_eq!(
             included(&options),
-            ["format", "clippy", "docs", "features", "dependencies", "faults", "bench"]
+            ["format", "clippy", "docs", "features", "dependencies", "deny", "faults", "bench"]
         );
         assert!(options.covers_all_features());
     }
@@ -195,6 +199,9 @@ mod tests {
         assert_eq!(result.unwrap_err().to_string(), "step `docs` failed: a link is broken");
         let outcomes: Vec<_> =
             summary.to_string().lines().skip(1).map(|line| line[14..22].to_owned()).collect();
-        assert_eq!(outcomes.join(""), "passed  passed  not run FAILED  not run not run not run not run ");
+        assert_eq!(
+            outcomes.join(""),
+            "passed  passed  not run FAILED  not run not run not run not run not run "
+        );
     }
 }
