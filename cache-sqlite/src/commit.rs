@@ -182,8 +182,9 @@ fn use_up(conn: &Connection, hits: &Gathered) -> Result<()> {
     if hits.is_empty() {
         return Ok(());
     }
+    // A sum of integers that overflows is a fraction, which the column refuses.
     let mut update = conn.prepare_cached(
-        "UPDATE usage SET access_count = access_count + ?2, last_access = max(last_access, ?3) WHERE id = ?1",
+        "UPDATE usage SET access_count = min(access_count, 1 << 50) + ?2, last_access = max(last_access, ?3) WHERE id = ?1",
     )?;
     for (id, hit) in hits {
         update.execute((id, hit.count, hit.last))?;

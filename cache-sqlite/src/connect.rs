@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cache_core::{Error, ErrorKind, Result};
-use rusqlite::{Connection, MAIN_DB, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, config::DbConfig, limits::Limit};
 
 use crate::{
     SqliteOptions,
@@ -14,6 +14,9 @@ use crate::{
 
 /// Bytes of write-ahead log that are kept for reuse after a checkpoint.
 const JOURNAL_KEPT: i64 = 4 << 20;
+
+/// The most bytes of a row: the largest value, and room for its key and the rest.
+const MAX_ROW: i32 = (512 << 20) + (1 << 20);
 
 /// Statements that a connection keeps prepared.
 const STATEMENTS: usize = 32;
@@ -49,6 +52,7 @@ pub(crate) fn writer(file: &StoreFile, options: &SqliteOptions) -> Result<WriteC
 pub(crate) fn reader(file: &StoreFile, options: &SqliteOptions) -> Result<Connection> {
     let set_up = || {
         let conn = connect(file, options)?;
+        defend(&conn)?;
         options.pragmas.apply(&conn)?;
         Ok(conn)
     };
@@ -110,16 +114,11 @@ fn open(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
         return Err(Error::new(what).about(file.path().display()));
     }
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(of)?;
-    let corrupt = |what: String| Error::new(ErrorKind::Corrupt(what)).about(file.path().display());
-    match schema::check(&conn) {
-        Ok(None) => {}
-        Ok(Some(stranger)) => return Err(corrupt(format!("there is a {stranger}, which is not ours"))),
-        Err(error @ rusqlite::Error::SqlInputError { .. }) => {
-            return Err(corrupt(format!("a table of ours is not as it should be: {error}")).caused_by(error));
-        }
-        Err(error) => return Err(of(error)),
+    if let Some(stranger) = schema::stranger(&conn).map_err(of)? {
+        return Err(Error::new(ErrorKind::Corrupt(stranger)).about(file.path().display()));
     }
     let wal = set_journal(&conn, file, options).map_err(of)?;
+    defend(&conn).map_err(of)?;
     options.pragmas.apply(&conn).map_err(of)?;
     Ok(WriteConnection { conn, wal })
 }
@@ -129,8 +128,19 @@ fn connect(file: &StoreFile, options: &SqliteOptions) -> rusqlite::Result<Connec
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let conn = Connection::open_with_flags(file.path(), flags)?;
     conn.busy_timeout(options.busy_timeout)?;
+    // Whoever can write the file can write a schema, and SQLite runs what is in it. It is to use no function
+    // or module from there that does more than compute, and no reference between tables: we have none.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
+    conn.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_ROW)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(conn)
+}
+
+/// Keeps SQL from what could damage the file. From now on, since it also keeps the journal from being turned
+/// off.
+fn defend(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map(drop)
 }
 
 /// Brings the file into the chosen journal mode and says whether it is WAL now.

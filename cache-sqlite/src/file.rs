@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -37,13 +37,14 @@ impl StoreFile {
     /// Resolves the path, makes the folder and the file if they are missing, and takes a share.
     pub(crate) fn prepare(path: &Path) -> Result<Self> {
         let path = resolve(path).map_err(|error| of_io(error, path, "opening the folder"))?;
+        // SQLite would refuse them too, without a word of what is wrong.
+        for end in ["", "-wal", "-shm", "-journal", ".lock"] {
+            let place = beside(&path, end);
+            refuse_strange(&place).map_err(|error| of_io(error, &place, "opening the database"))?;
+        }
         let lock_path = beside(&path, ".lock");
-        // It is written to, and what a link in its place leads to is not ours.
-        let opened = match fs::symlink_metadata(&lock_path) {
-            Ok(found) if found.is_symlink() => Err(io::Error::other("it is a link")),
-            _ => private(OpenOptions::new().read(true).write(true).create(true)).open(&lock_path),
-        };
-        let lock = opened.map_err(|error| of_io(error, &lock_path, "opening the lock file"))?;
+        let lock = open(&lock_path, OpenOptions::new().read(true).write(true).create(true))
+            .map_err(|error| of_io(error, &lock_path, "opening the lock file"))?;
         let file = Self { path, lock: Mutex::new(lock) };
         file.refuse_anothers()?;
         file.lock_shared()?;
@@ -57,11 +58,11 @@ impl StoreFile {
     /// Left to SQLite if somebody has the cache open: then the raw file must not be touched.
     fn refuse_anothers(&self) -> Result<()> {
         let lock = self.lock.lock();
-        if lock.try_lock().is_err() || !fs::symlink_metadata(&self.path).is_ok_and(|found| found.is_file()) {
+        if lock.try_lock().is_err() {
             return Ok(());
         }
         let mut start = [0; 105];
-        let read = File::open(&self.path).and_then(|mut file| file.read_exact(&mut start));
+        let read = self.read_start().and_then(|mut file| file.read_exact(&mut start));
         if read.is_ok() && is_of_another(&start) {
             let what = ErrorKind::Foreign("the database belongs to another program".into());
             return Err(Error::new(what).about(self.path.display()));
@@ -83,12 +84,16 @@ impl StoreFile {
     /// Only for a file that SQLite has refused.
     pub(crate) fn has_our_mark(&self) -> Result<bool> {
         let mut header = [0; 72];
-        let read = File::open(&self.path).and_then(|mut file| file.read_exact(&mut header));
+        let read = self.read_start().and_then(|mut file| file.read_exact(&mut header));
         match read {
             Ok(()) => Ok(header[68..] == APPLICATION_ID.to_be_bytes()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
             Err(error) => Err(of_io(error, &self.path, "reading the header")),
         }
+    }
+
+    fn read_start(&self) -> io::Result<File> {
+        open(&self.path, OpenOptions::new().read(true))
     }
 
     /// Remembers, beyond this process, that the database is damaged.
@@ -145,7 +150,7 @@ impl StoreFile {
     /// SQLite would make the file readable for everybody, so it is made before SQLite sees it. The
     /// journals take their mode from it.
     fn create(&self) -> Result<()> {
-        match private(OpenOptions::new().write(true).create_new(true)).open(&self.path) {
+        match open(&self.path, OpenOptions::new().write(true).create_new(true)) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 Err(of_io(error, &self.path, "making the file"))
             }
@@ -208,7 +213,7 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    fs::create_dir_all(folder)?;
+    private_folders().create(folder)?;
     // What Windows calls canonical is a form of path that few programs can read.
     let folder = if cfg!(windows) { std::path::absolute(folder)? } else { fs::canonicalize(folder)? };
     Ok(folder.join(name))
@@ -220,8 +225,37 @@ fn beside(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+fn private_folders() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+/// Opens a file for its owner alone; not a link, and without waiting for whoever else has it open.
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.mode(0o600).custom_flags(flags.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(is_no_file()) }
+}
+
+/// Refuses what is there and is neither a file nor missing.
+fn refuse_strange(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => {
+            Err(io::Error::other("it is a link, which is not followed; delete it"))
+        }
+        Ok(found) if !found.is_file() => Err(is_no_file()),
+        _ => Ok(()),
+    }
+}
+
+fn is_no_file() -> io::Error {
+    io::Error::other("it is no file; delete it")
 }

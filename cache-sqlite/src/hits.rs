@@ -29,7 +29,10 @@ pub(crate) struct Hit {
 
 impl Hits {
     /// Goes on from the latest stamp that the file holds.
+    ///
+    /// Not from one so late that no later ones are left, which only somebody else can have written.
     pub(crate) fn resume(&self, latest: i64) {
+        let latest = latest.min(i64::MAX / 2);
         self.stamp.fetch_max(latest, Relaxed);
     }
 
@@ -84,5 +87,7 @@ mod tests {
         assert_eq!([hits.stamp(now), hits.stamp(now)], [7_000, 7_001]);
         hits.resume(9_000);
         assert_eq!(hits.stamp(now), 9_001);
+        hits.resume(i64::MAX);
+        assert!(hits.stamp(now) < hits.stamp(now));
     }
 }

@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
+use crate::ledger::text;
+
 /// `application_id` of our files, "wCac" in ASCII: bytes 68 to 71 of the file, big-endian.
 pub(crate) const APPLICATION_ID: i32 = 0x7743_6163;
 
@@ -123,17 +125,27 @@ fn drop_everything(conn: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Fails unless every table has the columns that this version uses. Says what else there should not be.
-pub(crate) fn check(conn: &Connection) -> rusqlite::Result<Option<String>> {
-    // A trigger would change what a transaction does, and a view passes for a table until it is written.
-    let strangers = "SELECT type || ' ' || name FROM sqlite_schema
-                WHERE type = 'trigger' OR type = 'view' AND name IN ('categories', 'entries', 'usage')";
-    let stranger = conn.query_row(strangers, [], |row| row.get(0)).optional()?;
-    conn.prepare(
-        "SELECT c.id, c.name, c.entries, c.bytes, e.id, e.category, e.key, e.created_at, e.expires_at,
-                e.fingerprint, e.codec, e.raw_size, e.size, e.checksum, e.value,
-                u.id, u.category, u.last_access, u.access_count
-         FROM categories c, entries e, usage u",
+/// What of our tables is not as this version makes them, if anything is.
+///
+/// A trigger, a check, an index or a column that is computed would run in our transactions and decide what
+/// they do. So each of our tables, and what belongs to it, has to be there word for word, and nothing else
+/// may belong to them. What has nothing to do with them is let be.
+pub(crate) fn stranger(conn: &Connection) -> rusqlite::Result<Option<String>> {
+    let mut missing: Vec<&str> =
+        TABLES.split(';').map(str::trim).filter(|sql| !sql.is_empty() && !sql.contains(" VIEW ")).collect();
+    // SQLite does not tell capital letters from small ones in names. What has no SQL it made for itself.
+    let mut found = conn.prepare(
+        "SELECT type || ' ' || name, sql FROM sqlite_schema
+         WHERE sql IS NOT NULL
+           AND (type = 'trigger' OR lower(tbl_name) IN ('categories', 'entries', 'usage'))",
     )?;
-    Ok(stranger)
+    let mut rows = found.query([])?;
+    while let Some(row) = rows.next()? {
+        let sql = text(row, 1);
+        match missing.iter().position(|known| *known == sql) {
+            Some(at) => drop(missing.swap_remove(at)),
+            None => return Ok(Some(format!("{} is not ours", text(row, 0)))),
+        }
+    }
+    Ok(missing.first().map(|sql| format!("there is no {:?}", sql.lines().next().unwrap_or_default())))
 }

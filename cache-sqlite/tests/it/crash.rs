@@ -19,7 +19,7 @@ pub(crate) fn child(role: &str, path: &Path, name: &str) -> Child {
     start(Command::new(std::env::current_exe().unwrap()), role, path, name)
 }
 
-fn start(mut command: Command, role: &str, path: &Path, name: &str) -> Child {
+pub(crate) fn start(mut command: Command, role: &str, path: &Path, name: &str) -> Child {
     command
         .args(["--exact", "crash::role_of_a_child_process", "--nocapture"])
         .env(ROLE, format!("{role}\n{}\n{name}", path.display()))
@@ -37,6 +37,8 @@ fn role_of_a_child_process() {
         "share" => crate::processes::work(path, name),
         "write" => write_until_killed(path),
         "fill" => fill_the_disk(path),
+        #[cfg(unix)]
+        "everything beside" => crate::places::leave_everything(Path::new(path)),
         _ => panic!("no such role: {role}"),
     }
 }

@@ -7,7 +7,10 @@ mod conformance;
 mod crash;
 mod damage;
 mod format;
+mod hostile;
 mod model;
+#[cfg(unix)]
+mod places;
 mod processes;
 mod queue;
 #[cfg(feature = "typed")]
