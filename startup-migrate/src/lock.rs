@@ -2,7 +2,8 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -20,7 +21,9 @@ impl Lock {
         let path = beside(database, ".migrate-lock");
         let start = Instant::now();
         loop {
-            let Ok(file) = File::options().create(true).truncate(false).write(true).open(&path) else {
+            let mut options = File::options();
+            let Ok(file) = open_beside(options.create(true).truncate(false).write(true), &path, database)
+            else {
                 return Ok(None);
             };
             match file.try_lock() {
@@ -53,6 +56,20 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()
+}
+
+/// Opens a file for those alone who may read the database `of`, as SQLite does with its journals; not through a
+/// link, and without waiting for whoever else has it open.
+pub(crate) fn open_beside(options: &mut OpenOptions, path: &Path, of: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let mode = fs::metadata(of).map_or(0o600, |of| of.mode() & 0o666);
+        options.mode(mode).custom_flags(flags.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no file")) }
 }
 
 #[cfg(unix)]

@@ -5,6 +5,8 @@ mod child;
 mod damage;
 mod kill;
 mod migrator;
+#[cfg(unix)]
+mod places;
 mod processes;
 mod refinery;
 mod rollback;
