@@ -12,7 +12,7 @@ use std::{env, fmt, time::Instant};
 use cargo_metadata::{Metadata, MetadataCommand};
 use clap::ValueEnum;
 
-use crate::Result;
+use crate::{Result, fuzz};
 
 use self::{
     cargo::Cargo,
@@ -105,7 +105,12 @@ enum Step {
     Faults,
     /// The benchmark, a package of its own, is in order and runs. What it compares with stays out.
     Bench,
+    /// What the fuzzers have found holds. They run for a moment where their tools are installed.
+    Fuzz,
 }
+
+/// How long each target of the step `fuzz` runs, in seconds.
+const FUZZ_SECONDS: u64 = 5;
 
 impl Step {
     fn run(self, workspace: &Metadata, options: &Options) -> Result {
@@ -142,6 +147,23 @@ impl Step {
                 ];
                 steps.into_iter().try_for_each(|step| Cargo::new(step).run())
             }
+            Self::Fuzz => {
+                let steps = [
+                    "fmt --manifest-path fuzz/Cargo.toml --check",
+                    "clippy --manifest-path fuzz/Cargo.toml --target-dir target --locked --all-targets -- -D warnings",
+                    "test --manifest-path fuzz/Cargo.toml --target-dir target --locked",
+                ];
+                steps.into_iter().try_for_each(|step| Cargo::new(step).run())?;
+                match fuzz::missing() {
+                    None => fuzz::run(&fuzz::Options::all(FUZZ_SECONDS)),
+                    Some(what) => {
+                        println!(
+                            "!! THE FUZZERS ARE LEFT OUT, only what they had found was replayed: {what}"
+                        );
+                        Ok(())
+                    }
+                }
+            }
         }
     }
 }
@@ -165,7 +187,18 @@ mod tests {
     #[test]
     fn every_step_runs_unless_told_otherwise() {
         let options = Options { skip_tests: false, only: vec![] };
-        let all = ["format", "clippy", "test", "docs", "features", "dependencies", "deny", "faults", "bench"];
+        let all = [
+            "format",
+            "clippy",
+            "test",
+            "docs",
+            "features",
+            "dependencies",
+            "deny",
+            "faults",
+            "bench",
+            "fuzz",
+        ];
         assert_eq!(included(&options), all);
         assert!(options.covers_all_features());
     }
@@ -175,7 +208,7 @@ mod tests {
         let options = Options { skip_tests: true, only: vec![] };
         assert_eq!(
             included(&options),
-            ["format", "clippy", "docs", "features", "dependencies", "deny", "faults", "bench"]
+            ["format", "clippy", "docs", "features", "dependencies", "deny", "faults", "bench", "fuzz"]
         );
         assert!(options.covers_all_features());
     }
@@ -201,7 +234,11 @@ mod tests {
             summary.to_string().lines().skip(1).map(|line| line[14..22].to_owned()).collect();
         assert_eq!(
             outcomes.join(""),
-            "passed  passed  not run FAILED  not run not run not run not run not run "
+            "passed  passed  not run FAILED  not run not run not run not run not run not run "
+        );
+        assert_eq!(
+            outcomes.join(""),
+            "passed  passed  not run FAILED  not run not run not run not run not run not run "
         );
     }
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod ci;
 mod faults;
+mod fuzz;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,7 @@ enum Command {
     Bench(bench::Options),
     Ci(ci::Options),
     Faults(faults::Options),
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::Ci(options) => ci::run(&options),
         Command::Faults(options) => faults::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
