@@ -26,8 +26,10 @@ const TIMEOUT: u32 = 20;
 /// Looks for inputs that break what the crates promise.
 ///
 /// What it learns on the way it keeps in target/fuzz/corpus for the next time, beside the corpus in the repository. An
-/// input that breaks something is in target/fuzz/artifacts: make it small (`cargo +nightly fuzz tmin`), put it into
-/// fuzz/crashes, and mend what it broke.
+/// input that breaks something is in target/fuzz/artifacts. Make it small, put it into fuzz/crashes, where a test replays
+/// it, and mend what it broke:
+///
+///     cargo +nightly fuzz tmin --features libfuzzer --target-dir target/fuzz TARGET FILE
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Run these only.
