@@ -1,5 +1,7 @@
 //! The names of folders and entries, below the root.
 
+use cache_core::{Category, Key, Route};
+
 /// Two digits of a hash: the folder of an entry within its category.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Leaf(u8);
@@ -46,6 +48,13 @@ pub(crate) fn folder_name(category: &str) -> String {
     name
 }
 
+/// Whether an entry with these names belongs under the id.
+pub(crate) fn is_at_home(id: u64, (category, key): (&[u8], &[u8])) -> bool {
+    let (Ok(category), Ok(key)) = (str::from_utf8(category), str::from_utf8(key)) else { return false };
+    let Ok(category) = Category::new(0, category, Route::file()) else { return false };
+    Key::new(&category, key).is_ok_and(|key| key.stable_hash() == id)
+}
+
 /// The category of a folder.
 pub(crate) fn category_name(folder: &str) -> Option<String> {
     let mut name = String::with_capacity(folder.len());
@@ -54,8 +63,7 @@ pub(crate) fn category_name(folder: &str) -> Option<String> {
         name.push(if letter == '+' { letters.next()?.to_ascii_uppercase() } else { letter });
     }
     // A folder that no category has is somebody else's.
-    (folder_name(&name) == folder && cache_core::Category::new(0, &name, cache_core::Route::file()).is_ok())
-        .then_some(name)
+    (folder_name(&name) == folder && Category::new(0, &name, Route::file()).is_ok()).then_some(name)
 }
 
 #[cfg(test)]

@@ -19,9 +19,10 @@ use crate::{
     FileOptions,
     blocks::{BLOCK, Blocks},
     draft::Draft,
-    format::Opening,
+    format::{Opening, corrupt},
     hits::Hits,
     lock::Lock,
+    names::is_at_home,
     record::{Meta, Record},
     scratch::{Pool, Scratch},
     shelf::{Reading, Shelf},
@@ -144,8 +145,14 @@ impl Store {
         let Some((mut file, len)) = self.tree.open_entry(category, id)? else { return Ok(None) };
         let opening = Opening::read(&mut file, len, &mut scratch.buffer)
             .map_err(|error| self.damaged(error, key, None))?;
-        if opening.names(&scratch.buffer) != (category.as_bytes(), key.as_str().as_bytes()) {
-            return Ok(None);
+        let names = opening.names(&scratch.buffer);
+        if names != (category.as_bytes(), key.as_str().as_bytes()) {
+            // Another key with the same hash may be there; one with another hash came from another place.
+            if is_at_home(id, names) {
+                return Ok(None);
+            }
+            let error = corrupt("it is the entry of another key".into());
+            return Err(self.damaged(error, key, Some(opening.head.salt)));
         }
         let now = self.options.clock.now();
         if opening.head.is_expired(now) {

@@ -10,7 +10,7 @@ use cache_core::{Cause, EntryInfo, Result, Usage};
 use crate::{
     format::Opening,
     index::Index,
-    names::Leaf,
+    names::{Leaf, is_at_home},
     record::Record,
     shelf::{Reading, Shelf},
     store::{Shelves, Store},
@@ -74,13 +74,12 @@ impl Store {
                     let buffer = &mut self.pool.take().buffer;
                     // One that is damaged is found by whoever asks for it.
                     let Ok(opening) = Opening::read(&mut file, len, buffer) else { continue };
-                    let (found, key) = opening.names(buffer);
+                    let names = opening.names(buffer);
                     let fresh = opening.head.is_fresh(self.options.clock.now());
-                    let Some(key) =
-                        str::from_utf8(key).ok().filter(|_| fresh && found == category.as_bytes())
-                    else {
+                    if !fresh || names.0 != category.as_bytes() || !is_at_home(id, names) {
                         continue;
-                    };
+                    }
+                    let Ok(key) = str::from_utf8(names.1) else { continue };
                     let hits = hits.get(&id).copied().unwrap_or(0);
                     let head = opening.head;
                     EntryInfo::new(key.to_owned(), len, head.created_at, head.expires_at, hits.into())

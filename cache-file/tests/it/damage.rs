@@ -192,7 +192,7 @@ fn block_of_what_was_there_before_is_noticed() {
 }
 
 #[test]
-fn swapped_files_are_misses() {
+fn swapped_files_are_errors_once_and_then_misses() {
     let bench = Bench::new();
     let (cache, c) = (bench.open(), category("c"));
     for key in ["a", "b"] {
@@ -202,7 +202,9 @@ fn swapped_files_are_misses() {
     fs::rename(&a, bench.dir.path().join("aside")).unwrap();
     fs::rename(&b, &a).unwrap();
     fs::rename(bench.dir.path().join("aside"), &b).unwrap();
+    assert_eq!(cache.keys(&c), [""; 0]);
     for key in ["a", "b"] {
+        assert!(is_corrupt(&cache.value(&c, key).unwrap_err()));
         assert_eq!(cache.value(&c, key).unwrap(), None);
         cache.put_in(&c, key, &bench.entry(key)).unwrap();
         assert_eq!(cache.value(&c, key).unwrap().unwrap(), key.as_bytes());
