@@ -27,6 +27,8 @@ pub(crate) struct WriteConnection {
     pub(crate) conn: Connection,
     /// Whether the file is in WAL, where readers do not stand in the way of the writer.
     pub(crate) wal: bool,
+    /// Whether it was put in the place of a damaged one.
+    pub(crate) replaced: bool,
 }
 
 /// Opens the database for writing, makes it if it is new, and sets a damaged one of ours aside.
@@ -61,7 +63,8 @@ pub(crate) fn reader(file: &StoreFile, options: &SqliteOptions) -> Result<Connec
 
 /// Puts an empty database in the place of a damaged one. The caller has closed its connections.
 fn replace(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
-    let replaced = file.exclusively(|| {
+    let replaced = |connection| WriteConnection { replaced: true, ..connection };
+    let healthy = file.exclusively(|| {
         // Another process may have been here between our look and our lock.
         if !file.is_marked_damaged()
             && let Ok(healthy) = open(file, options)
@@ -70,16 +73,16 @@ fn replace(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection>
         }
         file.set_aside()?;
         file.clear_mark();
-        open(file, options)
+        open(file, options).map(replaced)
     })?;
-    if let Some(healthy) = replaced {
+    if let Some(healthy) = healthy {
         return Ok(healthy);
     }
     // Somebody has it open, so it cannot be renamed; SQLite can empty it where it stands.
     tracing::warn!(path = %file.path().display(), "emptied a damaged database that others have open");
     empty(file, options).map_err(|error| of_sqlite(error, file.path(), "emptying a damaged database"))?;
     file.clear_mark();
-    open(file, options)
+    open(file, options).map(replaced)
 }
 
 fn empty(file: &StoreFile, options: &SqliteOptions) -> rusqlite::Result<()> {
@@ -120,7 +123,7 @@ fn open(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
     let wal = set_journal(&conn, file, options).map_err(of)?;
     defend(&conn).map_err(of)?;
     options.pragmas.apply(&conn).map_err(of)?;
-    Ok(WriteConnection { conn, wal })
+    Ok(WriteConnection { conn, wal, replaced: false })
 }
 
 fn connect(file: &StoreFile, options: &SqliteOptions) -> rusqlite::Result<Connection> {

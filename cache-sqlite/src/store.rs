@@ -55,7 +55,7 @@ pub(crate) struct Store {
     pub(crate) limits: Mutex<HashMap<Box<str>, u64>>,
     observer: RwLock<Option<Arc<dyn Observer>>>,
     damaged: AtomicBool,
-    /// Commits that failed while no caller waited for them.
+    /// What failed while no caller waited for it: commits, and a database that was found damaged at the open.
     pub(crate) background_errors: AtomicU64,
     pub(crate) wal: AtomicBool,
 }
@@ -77,13 +77,14 @@ impl Store {
             threaded: AtomicBool::new(options.threaded),
             readers: Readers::new(options.readers),
             wal: AtomicBool::new(connection.wal),
-            writer: Mutex::new(Writer { connection: Some(connection), replacements: 0 }),
             gate: RwLock::new(()),
             hits: Hits::default(),
             limits: Mutex::default(),
             observer: RwLock::new(None),
             damaged: AtomicBool::new(false),
-            background_errors: AtomicU64::new(0),
+            // All that was in it is missing, and no read will say why.
+            background_errors: AtomicU64::new(connection.replaced.into()),
+            writer: Mutex::new(Writer { connection: Some(connection), replacements: 0 }),
             file,
             options,
         };
@@ -263,7 +264,10 @@ impl Store {
                 self.hits.resume(latest);
                 Ok(())
             }
-            Err(error) if is_corrupt(&error) => self.heal(),
+            Err(error) if is_corrupt(&error) => {
+                self.background_errors.fetch_add(1, SeqCst);
+                self.heal()
+            }
             Err(error) => Err(error),
         }
     }

@@ -162,9 +162,11 @@ fn damaged_file_of_ours_is_set_aside_and_one_is_kept() {
         bytes[..16].copy_from_slice(b"no longer SQLite");
         fs::write(bench.path(), &bytes).unwrap();
         let cache = bench.open();
+        assert_eq!(cache.background_errors(), 1);
         assert_eq!(cache.keys(&category("c")), [""; 0]);
         cache.put_in(&category("c"), "k", &bench.entry("v")).unwrap();
         drop(cache);
+        assert_eq!(bench.open().background_errors(), 0);
         assert_eq!(fs::read(aside(&bench)).unwrap(), bytes);
         fs::remove_file(bench.path()).unwrap();
     }
