@@ -99,6 +99,7 @@ fn empty(file: &StoreFile, options: &SqliteOptions) -> rusqlite::Result<()> {
 
 fn open(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
     let of = |error| of_sqlite(error, file.path(), "opening the database");
+    let corrupt = |what: String| Error::new(ErrorKind::Corrupt(what)).about(file.path().display());
     let mut conn = connect(file, options).map_err(of)?;
     // Closing the last connection moves the log into the file: not in a file that may not be ours.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(of)?;
@@ -113,12 +114,16 @@ fn open(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
     }
     // SQLite opens a file that it may not write for reading, without a word.
     if conn.is_readonly(MAIN_DB).map_err(of)? {
+        drop(conn);
+        if file.has_other_version()? {
+            return Err(corrupt("its header names a version that SQLite only reads".into()));
+        }
         let what = ErrorKind::Storage("the database is read-only".into());
         return Err(Error::new(what).about(file.path().display()));
     }
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(of)?;
     if let Some(stranger) = schema::stranger(&conn).map_err(of)? {
-        return Err(Error::new(ErrorKind::Corrupt(stranger)).about(file.path().display()));
+        return Err(corrupt(stranger));
     }
     let wal = set_journal(&conn, file, options).map_err(of)?;
     defend(&conn).map_err(of)?;

@@ -96,6 +96,16 @@ impl StoreFile {
         open(&self.path, OpenOptions::new().read(true))
     }
 
+    /// Whether SQLite does not write the raw file because of the version of its format that it names.
+    ///
+    /// Only for a file that SQLite has refused to write.
+    pub(crate) fn has_other_version(&self) -> Result<bool> {
+        let mut header = [0; 19];
+        let read = self.read_start().and_then(|mut file| file.read_exact(&mut header));
+        // Rollback journal or WAL: there is no third.
+        read.map(|()| header[18] > 2).map_err(|error| of_io(error, &self.path, "reading the header"))
+    }
+
     /// Remembers, beyond this process, that the database is damaged.
     pub(crate) fn mark_damaged(&self) {
         let mut lock = self.lock.lock();

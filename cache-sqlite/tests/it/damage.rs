@@ -172,6 +172,21 @@ fn damaged_file_of_ours_is_set_aside_and_one_is_kept() {
     }
 }
 
+#[test]
+fn header_with_unknown_numbers_is_damage() {
+    // The versions for writing and reading, the encoding of text, and the format of the schema.
+    for (at, number) in [(18, 3), (18, 255), (19, 3), (47, 5), (47, 255), (59, 7)] {
+        let bench = Bench::new();
+        fill(&bench);
+        overwrite(&bench, &[number], at);
+        let cache = bench.options().open(bench.path()).unwrap();
+        assert_eq!(cache.background_errors(), 1, "byte {at}");
+        cache.put_in(&category("c"), "k", &bench.entry("v")).unwrap();
+        cache.close().unwrap();
+        assert!(aside(&bench).exists());
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn damaged_file_that_another_has_open_is_emptied_in_place() {
