@@ -1,5 +1,6 @@
 //! The campaigns, one kind of fault a file.
 
+pub(crate) mod flip;
 pub(crate) mod kill;
 pub(crate) mod many;
 mod race;
@@ -14,6 +15,8 @@ use crate::campaign::Campaign;
 pub(crate) enum Name {
     /// Processes that write are killed at any moment.
     Kill,
+    /// Files are damaged in every way.
+    Flip,
     /// Many processes with many threads use one folder, and some are killed.
     Many,
     /// Threads race for a few keys.
@@ -26,6 +29,7 @@ impl Name {
     pub(crate) fn campaign(self) -> Campaign {
         match self {
             Self::Kill => kill::CAMPAIGN,
+            Self::Flip => flip::CAMPAIGN,
             Self::Many => many::CAMPAIGN,
             Self::Race => race::CAMPAIGN,
             Self::Soak => soak::CAMPAIGN,

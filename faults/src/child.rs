@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use tempfile::NamedTempFile;
 
-use crate::campaigns::{kill, many};
+use crate::campaigns::{flip, kill, many};
 
 /// Longer than any child takes that does not hang.
 const HANG: Duration = Duration::from_secs(60);
@@ -32,6 +32,8 @@ pub(crate) struct Orders {
 pub(crate) enum Role {
     /// Writes until it is killed.
     Kill,
+    /// Fills a folder until it is killed.
+    Flip,
     /// One of many processes.
     Many,
 }
@@ -40,6 +42,7 @@ impl Orders {
     pub(crate) fn obey(&self) -> Result<()> {
         match self.role {
             Role::Kill => kill::child(&self.dir, self.seed),
+            Role::Flip => flip::child(&self.dir),
             Role::Many => many::child(&self.dir, self.seed),
         }
     }

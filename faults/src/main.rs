@@ -6,6 +6,7 @@ mod campaign;
 mod campaigns;
 mod child;
 mod journal;
+mod panics;
 mod report;
 mod stamp;
 mod stand;
