@@ -28,6 +28,9 @@ pub trait Tier: Send + Sync + fmt::Debug {
 
     /// The entry under `key`, unless there is none, it has expired, or it was created in the future.
     ///
+    /// A tier that is gone with the process goes by the monotonic clock too, and may serve what it stored before the
+    /// wall clock was set back.
+    ///
     /// An entry that was seen to have expired is removed, so that it does not come back when the clock is
     /// set back.
     ///

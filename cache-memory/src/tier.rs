@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use cache_core::{
     Category, Cause, Clock, Departure, Entry, EntryInfo, EntryWriter, Error, ErrorKind, Gathered, Guard, Key,
-    Level, Observer, Result, Tier, Time, Touch, Usage, default_clock,
+    Level, Observer, Result, Tier, Touch, Usage, default_clock,
 };
 use parking_lot::RwLock;
 
@@ -95,13 +95,13 @@ impl Tier for MemoryTier {
 
     #[inline]
     fn get(&self, key: &Key<'_>) -> Result<Option<Entry>> {
-        let (group, now) = (key.category().index() as usize, self.clock.now());
+        let group = key.category().index() as usize;
         self.store.get(
             group,
             key.hash(),
             key.as_str(),
-            now,
-            |entry| Ok(is_past(entry, now).then(|| entry.clone())),
+            self.clock.now(),
+            |entry| Ok(Some(entry.clone())),
             |expired| {
                 self.told(expired);
                 Ok(None)
@@ -150,10 +150,10 @@ impl Tier for MemoryTier {
     }
 
     fn peek(&self, key: &Key<'_>) -> Result<Option<Entry>> {
-        let (group, now) = (key.category().index() as usize, self.clock.now());
-        let (entry, expired) = self.store.peek(group, key.hash(), key.as_str(), now);
+        let group = key.category().index() as usize;
+        let (entry, expired) = self.store.peek(group, key.hash(), key.as_str(), self.clock.now());
         self.told(expired);
-        Ok(entry.filter(|entry| is_past(entry, now)))
+        Ok(entry)
     }
 
     fn writer<'a>(&'a self, key: &Key<'a>) -> Result<Box<dyn EntryWriter + 'a>> {
@@ -200,13 +200,6 @@ impl Tier for MemoryTier {
         }
         Ok(())
     }
-}
-
-/// Whether an entry was created by now. If not, the wall clock was ahead of itself, and so is the end of the entry's time.
-/// It stays where it is: the clock may come round to it, or `now` be older than an entry that another thread just stored.
-#[inline]
-fn is_past(entry: &Entry, now: Time) -> bool {
-    entry.created_at <= now.wall
 }
 
 impl Default for MemoryTier {

@@ -236,7 +236,7 @@ pub fn run(data: &[u8]) {
     let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let dir = scratch::folder();
     let path = dir.path().join("cache.db");
-    fs::write(&path, empty()).expect("a file can be written");
+    fs::write(&path, &empty().file).expect("a file can be written");
     let Some(mut expected) = fill(&path, &input) else { return };
     let mut bench = Bench::open(&path, input.budget);
     for (place, expected) in (0..).zip(&expected) {
@@ -395,22 +395,39 @@ fn fill(path: &Path, input: &Input) -> Option<[Expected; KEYS.len()]> {
         insert("usage", vec![id.into(), category, last, row.access_count.or(0)])?;
     }
     db.execute_batch("COMMIT").ok()?;
+    // The tables say that they are ours, whatever is in them.
+    db.execute_batch("PRAGMA writable_schema = ON").ok()?;
+    for (name, sql) in &empty().schema {
+        db.execute("UPDATE sqlite_schema SET sql = ?2 WHERE name = ?1", [name, sql]).ok()?;
+    }
     Some(expected)
 }
 
-/// A database of ours without rows, whose tables take anything.
-fn empty() -> &'static [u8] {
-    static EMPTY: OnceLock<Vec<u8>> = OnceLock::new();
+struct Empty {
+    /// A database of ours without rows, whose tables take anything.
+    file: Vec<u8>,
+    /// By name, the tables as ours should be.
+    schema: Vec<(String, String)>,
+}
+
+fn empty() -> &'static Empty {
+    static EMPTY: OnceLock<Empty> = OnceLock::new();
     EMPTY.get_or_init(|| {
         let dir = scratch::folder();
         let path = dir.path().join("cache.db");
         drop(SqliteCache::options().without_thread().open(&path).expect("an empty folder takes a cache"));
         let db = Connection::open(&path).expect("the file is a database");
+        let mut tables = db
+            .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table'")
+            .expect("every database has a schema");
+        let schema = tables.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("a schema can be read");
+        let schema = schema.collect::<Result<_, _>>().expect("a schema is text");
+        drop(tables);
         db.execute_batch(
             "DROP TABLE categories;
              DROP TABLE entries;
              DROP TABLE usage;
-             CREATE TABLE categories(id INTEGER PRIMARY KEY, name, entries, bytes);
+             CREATE TABLE categories(id INTEGER PRIMARY KEY, name UNIQUE, entries, bytes);
              CREATE TABLE entries(id INTEGER PRIMARY KEY, category, key, created_at, expires_at, fingerprint, codec,
                  raw_size, size, checksum, value);
              CREATE INDEX entries_by_expiry ON entries(expires_at) WHERE expires_at IS NOT NULL;
@@ -420,6 +437,6 @@ fn empty() -> &'static [u8] {
         )
         .expect("tables can be made anew");
         drop(db);
-        fs::read(&path).expect("the file can be read")
+        Empty { file: fs::read(&path).expect("the file can be read"), schema }
     })
 }

@@ -84,7 +84,7 @@ pub(crate) fn sum_of_block(stored: &[u8], before: u64) -> u64 {
 pub(crate) enum Content {
     /// An entry.
     Entry(Served),
-    /// Nothing: of another key, expired, or from the future.
+    /// Nothing: expired, or from the future.
     Nothing,
     /// An error.
     Damaged,
@@ -115,8 +115,11 @@ pub(crate) fn read(file: &[u8], category: &str, key: &str, now: i64) -> Content 
     }
     let (created_at, expires_at) = (word(24).cast_signed(), word(32).cast_signed());
     let expires_at = (expires_at != i64::MAX).then_some(expires_at);
-    let is_of = of_category == category.as_bytes() && of_key == key.as_bytes();
-    if !is_of || expires_at.is_some_and(|at| at <= now) || created_at > now {
+    // No two keys of these inputs have one hash, for which it would be a miss.
+    if of_category != category.as_bytes() || of_key != key.as_bytes() {
+        return Content::Damaged;
+    }
+    if expires_at.is_some_and(|at| at <= now) || created_at > now {
         return Content::Nothing;
     }
     match value(rest, raw_len, head[10], word(64)) {
