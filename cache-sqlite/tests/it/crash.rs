@@ -38,6 +38,12 @@ fn role_of_a_child_process() {
         "write" => write_until_killed(path),
         "fill" => fill_the_disk(path),
         #[cfg(unix)]
+        "commit" => crate::holes::commit(path, name),
+        #[cfg(unix)]
+        "cut" => crate::holes::read_what_is_cut(path, name),
+        #[cfg(unix)]
+        "no locks" => crate::holes::share_without_locks(path, name),
+        #[cfg(unix)]
         "everything beside" => crate::places::leave_everything(Path::new(path)),
         _ => panic!("no such role: {role}"),
     }

@@ -7,6 +7,8 @@ mod conformance;
 mod crash;
 mod damage;
 mod format;
+#[cfg(unix)]
+mod holes;
 mod hostile;
 mod model;
 #[cfg(unix)]
