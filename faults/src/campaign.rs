@@ -121,7 +121,9 @@ impl Campaign {
         let mut run = Run::new(&self, Goal::new(&self.length, short, rounds), short);
         while !run.is_over() {
             let number = run.outcome.rounds;
-            let round = Round::new(number, seed.wrapping_add(number), run.time())?;
+            // All cases have one seed, so that each is the same again with the seed that its violation is told with.
+            let further = if matches!(self.length, Length::Cases(_)) { 0 } else { number };
+            let round = Round::new(number, seed.wrapping_add(further), run.time())?;
             run.outcome.rounds += 1;
             if !run.play(round) || run.outcome.violations.len() >= MOST_VIOLATIONS {
                 break;

@@ -1,5 +1,6 @@
 //! The campaigns, one kind of fault a file.
 
+pub(crate) mod clock;
 pub(crate) mod flip;
 pub(crate) mod kill;
 pub(crate) mod many;
@@ -21,6 +22,8 @@ pub(crate) enum Name {
     Many,
     /// Threads race for a few keys.
     Race,
+    /// Clocks jump.
+    Clock,
     /// A mixed load for a long time.
     Soak,
 }
@@ -32,6 +35,7 @@ impl Name {
             Self::Flip => flip::CAMPAIGN,
             Self::Many => many::CAMPAIGN,
             Self::Race => race::CAMPAIGN,
+            Self::Clock => clock::CAMPAIGN,
             Self::Soak => soak::CAMPAIGN,
         }
     }

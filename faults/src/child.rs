@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use tempfile::NamedTempFile;
 
-use crate::campaigns::{flip, kill, many};
+use crate::campaigns::{clock, flip, kill, many};
 
 /// Longer than any child takes that does not hang.
 const HANG: Duration = Duration::from_secs(60);
@@ -36,6 +36,8 @@ pub(crate) enum Role {
     Flip,
     /// One of many processes.
     Many,
+    /// Uses a cache while the system's clock is turned.
+    Clock,
 }
 
 impl Orders {
@@ -44,6 +46,7 @@ impl Orders {
             Role::Kill => kill::child(&self.dir, self.seed),
             Role::Flip => flip::child(&self.dir),
             Role::Many => many::child(&self.dir, self.seed),
+            Role::Clock => clock::child(&self.dir, self.seed),
         }
     }
 }
