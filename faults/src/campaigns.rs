@@ -4,6 +4,7 @@ pub(crate) mod clock;
 pub(crate) mod flip;
 pub(crate) mod kill;
 pub(crate) mod many;
+mod power;
 mod race;
 mod soak;
 
@@ -18,6 +19,8 @@ pub(crate) enum Name {
     Kill,
     /// Files are damaged in every way.
     Flip,
+    /// The power fails while a process writes.
+    Power,
     /// Many processes with many threads use one folder, and some are killed.
     Many,
     /// Threads race for a few keys.
@@ -33,6 +36,7 @@ impl Name {
         match self {
             Self::Kill => kill::CAMPAIGN,
             Self::Flip => flip::CAMPAIGN,
+            Self::Power => power::CAMPAIGN,
             Self::Many => many::CAMPAIGN,
             Self::Race => race::CAMPAIGN,
             Self::Clock => clock::CAMPAIGN,

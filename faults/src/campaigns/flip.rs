@@ -1,6 +1,7 @@
 //! Damage of every kind in every file of a cache.
 
 mod damage;
+mod files;
 mod template;
 
 use std::{
@@ -13,10 +14,13 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use warmstart::{Bytes, Cache, Handle, Level};
 
-pub(crate) use self::template::child;
 use self::{
     damage::damage,
-    template::{CATEGORIES, Files, KEYS, Place, file_of, handles, lay_out, options, places, template},
+    template::{CATEGORIES, KEYS, Place, file_of, handles, options, places, template},
+};
+pub(crate) use self::{
+    files::{Files, lay_out, read_all},
+    template::child,
 };
 use crate::{
     campaign::{Campaign, Length, Round},

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
 
-use super::template::Files;
+use super::files::Files;
 
 /// Lengths of what files are made of: sectors, pages, frames of the log of a database, records of a usage log.
 const BLOCKS: [usize; 5] = [512, 4096, 4096, 24 + 4096, 48];

@@ -16,6 +16,7 @@ use warmstart::{
     core::{Category, Key},
 };
 
+use super::files::{Files, read_all};
 use crate::{
     child::{Child, Role, command},
     stamp::name,
@@ -37,9 +38,6 @@ pub(crate) const KEYS: u32 = 6;
 
 /// A category and a key in it.
 pub(crate) type Place = (usize, u32);
-
-/// What the files of a folder hold, by their paths in it.
-pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 /// The options of the cache in a folder.
 pub(crate) fn options(dir: &Path) -> CacheOptions {
@@ -142,8 +140,7 @@ pub(crate) fn template(dir: &Path) -> Result<Arc<Files>> {
     let mut child = Child::start(command(Role::Flip, &dir, 0)?)?;
     child.listen()?;
     child.kill()?;
-    let mut files = Files::new();
-    read(&dir, Path::new(""), &mut files)?;
+    let files = read_all(&dir)?;
     let wal = files.get(Path::new("cache.db-wal")).map_or(0, Vec::len);
     ensure!(wal > 10_000, "a log of {wal} bytes is not worth the trouble");
     for place in places() {
@@ -151,27 +148,4 @@ pub(crate) fn template(dir: &Path) -> Result<Arc<Files>> {
     }
     fs::remove_dir_all(&dir)?;
     Ok(template.insert(Arc::new(files)).clone())
-}
-
-/// Writes the files to an empty folder.
-pub(crate) fn lay_out(files: &Files, dir: &Path) -> Result<()> {
-    for (path, bytes) in files {
-        let path = dir.join(path);
-        fs::create_dir_all(path.parent().unwrap_or(dir))?;
-        fs::write(path, bytes)?;
-    }
-    Ok(())
-}
-
-fn read(root: &Path, at: &Path, files: &mut Files) -> Result<()> {
-    for entry in fs::read_dir(root.join(at))? {
-        let entry = entry?;
-        let path = at.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            read(root, &path, files)?;
-        } else {
-            files.insert(path, fs::read(entry.path())?);
-        }
-    }
-    Ok(())
 }
