@@ -64,6 +64,8 @@ pub enum LoadFailure {
         /// The name that looks most like it.
         nearest: Option<String>,
     },
+    /// The component of this name waits for the one that waits for it here.
+    WaitsForCaller(String),
 }
 
 /// What `main` shows: as [`Display`](fmt::Display) does.
@@ -165,6 +167,9 @@ impl fmt::Display for LoadFailure {
                 write!(f, "skipped, since {} failed: {}", self.chain().join(" <- "), self.root())
             }
             Self::Cancelled => f.write_str("cancelled"),
+            Self::WaitsForCaller(name) => {
+                write!(f, "{name:?} waits for the component that asks for it, which would wait for ever")
+            }
             Self::Unknown { name, nearest } => {
                 write!(f, "{name:?}: ")?;
                 no_such(f, nearest.as_deref())

@@ -94,6 +94,7 @@ mod report;
 mod running;
 mod shared;
 mod state;
+mod sync;
 
 pub use component::{Component, Input, Inputs, MainComponent, SendInputs, Wanted};
 pub use context::{Context, Reporter};

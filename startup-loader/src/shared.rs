@@ -4,11 +4,8 @@ use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, OnceLock},
-    thread,
-    time::Instant,
 };
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use tracing::{Dispatch, Span, field::Empty};
 
 use crate::{
@@ -17,6 +14,7 @@ use crate::{
     loader::{Listener, Waker, WorkerJob},
     plan::{Lane, Node},
     state::{State, Ticket},
+    sync::{Condvar, Mutex, MutexGuard, now, thread},
 };
 
 pub(crate) struct Shared {
@@ -89,7 +87,7 @@ impl Shared {
     /// Whether the attempt does not count any more, as of now.
     pub(crate) fn is_late(&self, ticket: &Ticket) -> bool {
         let mut state = self.state.lock();
-        state.fire(&self.nodes, Instant::now());
+        state.fire(&self.nodes, now());
         let is_late = !state.is_running(ticket);
         if !state.is_told() {
             self.tell(state);
@@ -126,7 +124,7 @@ impl Shared {
         outcome: Result<T, LoadFailure>,
         keep: impl FnOnce(T),
     ) -> bool {
-        let now = Instant::now();
+        let now = now();
         state.fire(&self.nodes, now);
         if !state.is_running(ticket) {
             // Not our code, so not under the lock.
@@ -153,8 +151,8 @@ impl Shared {
         self.main.notify_all();
         let wake = std::mem::take(&mut state.wake) && !state.is_awake;
         state.is_awake |= wake;
-        if !state.delivering {
-            state.delivering = true;
+        if state.deliverer.is_none() {
+            state.deliverer = Some(thread::current().id());
             while let Some(event) = state.events.pop_front() {
                 MutexGuard::unlocked(&mut state, || {
                     for listener in &self.listeners {
@@ -164,7 +162,7 @@ impl Shared {
                     drop_quietly(event);
                 });
             }
-            state.delivering = false;
+            state.deliverer = None;
             // Who waits for the end waits for its last event too.
             self.main.notify_all();
         }
@@ -194,7 +192,7 @@ fn work(shared: &Arc<Shared>) {
             if state.unsettled == 0 {
                 return;
             }
-            let now = Instant::now();
+            let now = now();
             state.fire(&shared.nodes, now);
             if let Some(ticket) = state.take(&shared.nodes, &[Lane::Worker], now) {
                 break ticket;
@@ -224,7 +222,7 @@ pub(crate) fn spawn_keeper(shared: &Arc<Shared>) -> bool {
     let keep = move || {
         let mut state = shared.state.lock();
         while state.unsettled > 0 {
-            state.fire(&shared.nodes, Instant::now());
+            state.fire(&shared.nodes, now());
             while state.lost > 0 && spawn_worker(&shared) {
                 state.lost -= 1;
             }

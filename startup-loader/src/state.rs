@@ -11,6 +11,7 @@ use std::{
 use crate::{
     Event, EventKind, LoadFailure,
     plan::{Lane, Node},
+    sync::{ThreadId, thread},
 };
 
 /// The state of a start. Whoever changes it holds the lock; nothing here runs code of others.
@@ -31,7 +32,8 @@ pub(crate) struct State {
     pub(crate) unsettled: usize,
     /// What is told to listeners, once the lock is free.
     pub(crate) events: VecDeque<Event>,
-    pub(crate) delivering: bool,
+    /// The thread that tells them.
+    pub(crate) deliverer: Option<ThreadId>,
     /// Threads that hang in a component whose deadline is over, and that nobody has replaced yet.
     pub(crate) lost: usize,
     pub(crate) cancelled: bool,
@@ -109,7 +111,7 @@ impl State {
             is_awake: false,
             unsettled: nodes.len(),
             events: VecDeque::new(),
-            delivering: false,
+            deliverer: None,
             lost: 0,
             cancelled: false,
             alone: false,
@@ -144,7 +146,7 @@ impl State {
 
     /// Whether everybody has been told what happened, or is about to be.
     pub(crate) fn is_told(&self) -> bool {
-        !self.wake && !self.has_new_timer && (self.delivering || self.events.is_empty())
+        !self.wake && !self.has_new_timer && (self.deliverer.is_some() || self.events.is_empty())
     }
 
     pub(crate) fn next_timer(&self) -> Option<Instant> {
@@ -389,6 +391,6 @@ impl State {
 }
 
 fn thread_name() -> String {
-    let thread = std::thread::current();
+    let thread = thread::current();
     thread.name().map_or_else(|| format!("{:?}", thread.id()), str::to_owned)
 }

@@ -38,6 +38,21 @@ pub(crate) fn check(rounds: usize, body: impl Fn() + Send + Sync + 'static) {
     Runner::new(PctScheduler::new(3, rounds), config()).run(move || again());
 }
 
+/// Nanoseconds that have passed in all rounds so far.
+static PASSED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+/// The time: it passes with every look at it, and where somebody waits for it.
+pub(crate) fn now() -> Instant {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    *START.get_or_init(Instant::now)
+        + Duration::from_nanos(PASSED.fetch_add(1, std::sync::atomic::Ordering::SeqCst))
+}
+
+fn pass(rest: Duration) {
+    let nanos = u64::try_from(rest.as_nanos()).unwrap_or(u64::MAX);
+    PASSED.fetch_add(nanos, std::sync::atomic::Ordering::SeqCst);
+}
+
 /// Runs what needs no other thread.
 pub(crate) fn alone(run: impl Fn() + Send + Sync + 'static) {
     shuttle::check_random(run, 1);
@@ -127,18 +142,21 @@ impl Condvar {
         guard.guard = Some(self.0.wait(held).unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The clock is not part of the model: the time may be over at once, or later than anything else happens.
-    pub(crate) fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, _until: Instant) {
+    /// Wakes up for no reason, or since the time has come: an hour never passes.
+    pub(crate) fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, until: Instant) {
+        let rest = until.saturating_duration_since(now());
+        if rest >= Duration::from_secs(3600) {
+            return self.wait(guard);
+        }
+        MutexGuard::unlocked(guard, thread::yield_now);
         if shuttle::rand::thread_rng().gen_bool(0.5) {
-            MutexGuard::unlocked(guard, thread::yield_now);
-        } else {
-            self.wait(guard);
+            pass(rest);
         }
     }
 
     /// As [`wait_until`](Self::wait_until).
-    pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _rest: Duration) {
-        self.wait_until(guard, Instant::now());
+    pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, rest: Duration) {
+        self.wait_until(guard, now() + rest);
     }
 
     pub(crate) fn notify_one(&self) {

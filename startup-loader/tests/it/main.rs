@@ -3,6 +3,7 @@
 mod events;
 mod failures;
 mod foreign;
+mod inside;
 mod main_thread;
 mod model;
 mod plans;
