@@ -129,6 +129,10 @@ impl<T: ?Sized> fmt::Debug for Mutex<T> {
     }
 }
 
+/// Whether a wait ended since its time had come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TimedOut(bool);
+
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(model::Condvar);
 
@@ -143,20 +147,23 @@ impl Condvar {
     }
 
     /// Wakes up for no reason, or since the time has come: an hour never passes.
-    pub(crate) fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, until: Instant) {
+    pub(crate) fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, until: Instant) -> TimedOut {
         let rest = until.saturating_duration_since(now());
         if rest >= Duration::from_secs(3600) {
-            return self.wait(guard);
+            self.wait(guard);
+            return TimedOut(false);
         }
         MutexGuard::unlocked(guard, thread::yield_now);
-        if shuttle::rand::thread_rng().gen_bool(0.5) {
+        let is_over = shuttle::rand::thread_rng().gen_bool(0.5);
+        if is_over {
             pass(rest);
         }
+        TimedOut(is_over)
     }
 
     /// As [`wait_until`](Self::wait_until).
-    pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, rest: Duration) {
-        self.wait_until(guard, now() + rest);
+    pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, rest: Duration) -> TimedOut {
+        self.wait_until(guard, now() + rest)
     }
 
     pub(crate) fn notify_one(&self) {
