@@ -136,17 +136,31 @@ fn put(conn: &Connection, ledger: &mut Ledger<'_>, record: &Record) -> Result<()
     ledger.add(category, 1, size)
 }
 
-fn remove(conn: &Connection, ledger: &mut Ledger<'_>, id: i64, category: &Category, key: &str) -> Result<()> {
-    let category = ledger.id(category.name())?;
-    // The row of another key with the same hash stays.
+fn remove(
+    conn: &Connection,
+    ledger: &mut Ledger<'_>,
+    id: i64,
+    category: &Arc<Category>,
+    key: &str,
+) -> Result<()> {
+    let number = ledger.id(category.name())?;
     let found = conn
-        .prepare_cached("SELECT size FROM entries WHERE id = ?1 AND category = ?2 AND key = ?3")?
-        .query_row((id, category, key), |row| Ok(integer(row, 0)))
+        .prepare_cached("SELECT category, size, key = ?2 FROM entries WHERE id = ?1")?
+        .query_row((id, key), |row| Ok((integer(row, 0), integer(row, 1), integer(row, 2) == 1)))
         .optional()?;
     match found {
-        Some(size) => ledger.delete(id, category, size),
-        None => Ok(()),
+        Some((found, size, true)) if found == number || is_whole(conn, id, category, key)? => {
+            ledger.delete(id, found, size)
+        }
+        // The row of another key with the same hash stays.
+        _ => Ok(()),
     }
+}
+
+/// Whether the row of a key would be served, whatever category it says that it is of.
+fn is_whole(conn: &Connection, id: i64, category: &Arc<Category>, key: &str) -> Result<bool> {
+    let Ok(key) = Key::new(category, key) else { return Ok(false) };
+    Ok(matches!(lookup::row(conn, id, &key)?, Some(Ok(stored)) if stored.verify(&key).is_ok()))
 }
 
 /// Whether the row of a key is there and cannot be served.

@@ -104,21 +104,21 @@ fn open(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
     // Closing the last connection moves the log into the file: not in a file that may not be ours.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(of)?;
     let mut owner = retry(options.patience(), || Owner::of(&conn)).map_err(of)?;
+    // SQLite opens a file that it may not write for reading, without a word.
+    if owner != Owner::Foreign && conn.is_readonly(MAIN_DB).map_err(of)? {
+        drop(conn);
+        if file.has_other_version()? {
+            return Err(corrupt("its header names a version that SQLite only reads".into()));
+        }
+        let what = ErrorKind::Storage("the database is read-only".into());
+        return Err(Error::new(what).about(file.path().display()));
+    }
     if matches!(owner, Owner::Nobody | Owner::OtherFormat) {
         retry(options.patience(), || schema::create(&mut conn)).map_err(of)?;
         owner = Owner::of(&conn).map_err(of)?;
     }
     if owner != Owner::Ours {
         let what = ErrorKind::Foreign("the database belongs to another program".into());
-        return Err(Error::new(what).about(file.path().display()));
-    }
-    // SQLite opens a file that it may not write for reading, without a word.
-    if conn.is_readonly(MAIN_DB).map_err(of)? {
-        drop(conn);
-        if file.has_other_version()? {
-            return Err(corrupt("its header names a version that SQLite only reads".into()));
-        }
-        let what = ErrorKind::Storage("the database is read-only".into());
         return Err(Error::new(what).about(file.path().display()));
     }
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(of)?;

@@ -155,6 +155,20 @@ fn rows_of_nonsense_are_errors_or_misses() {
 }
 
 #[test]
+fn row_that_lost_its_category_can_be_removed() {
+    let bench = Bench::new();
+    let c = category("c");
+    let cache = bench.options().without_thread().open(bench.path()).unwrap();
+    cache.put_in(&c, "k", &bench.entry("value")).unwrap();
+    cache.flush().unwrap();
+    bench.raw().execute_batch("UPDATE entries SET category = -77").unwrap();
+    assert_eq!(cache.value(&c, "k").unwrap().unwrap(), b"value");
+    cache.remove_from(&c, "k").unwrap();
+    cache.flush().unwrap();
+    assert_eq!(cache.value(&c, "k").unwrap(), None);
+}
+
+#[test]
 fn damaged_file_of_ours_is_set_aside_and_one_is_kept() {
     let bench = Bench::new();
     for _ in 0..2 {
@@ -177,8 +191,11 @@ fn header_with_unknown_numbers_is_damage() {
     // The versions for writing and reading, the encoding of text, and the format of the schema.
     for (at, number) in [(18, 3), (18, 255), (19, 3), (47, 5), (47, 255), (59, 7)] {
         let bench = Bench::new();
-        fill(&bench);
-        overwrite(&bench, &[number], at);
+        let mut bytes = fill(&bench);
+        bytes[at] = number;
+        // In a file of another version of ours too.
+        bytes[63] += number / 128;
+        fs::write(bench.path(), &bytes).unwrap();
         let cache = bench.options().open(bench.path()).unwrap();
         assert_eq!(cache.background_errors(), 1, "byte {at}");
         cache.put_in(&category("c"), "k", &bench.entry("v")).unwrap();
