@@ -111,6 +111,13 @@ mod blocks {
             if self == Self::None && packed.len() == len {
                 return Ok(packed);
             }
+            #[cfg(feature = "zstd")]
+            if self == Self::Zstd {
+                let said = zstd::zstd_safe::get_frame_content_size(&packed);
+                if !matches!(said, Ok(Some(said)) if said == len as u64) {
+                    return Err(corrupt(format_args!("a frame that is not of {len} bytes, as was promised")));
+                }
+            }
             let mut raw = vec![0; len];
             Packer::default().decompress(self, &packed, &mut raw)?;
             Ok(raw.into())
@@ -262,6 +269,17 @@ mod tests {
                 assert_eq!(raw[..len], text);
             }
         }
+    }
+
+    #[test]
+    fn frame_that_says_another_length_is_damage() {
+        let raw = vec![7; 1_000];
+        let mut packed = Compression::Zstd.compress(&raw).unwrap().unwrap();
+        // After the magic number and a byte of flags: two bytes of length, less 256.
+        assert_eq!(packed[5..7], 744_u16.to_le_bytes());
+        packed[6] = 255;
+        let error = Compression::Zstd.decompress(packed.into(), 1_000).unwrap_err();
+        assert!(error.to_string().contains("not of 1000 bytes"), "{error}");
     }
 
     #[test]

@@ -16,6 +16,10 @@ pub(crate) const MAX_VALUE: u64 = 512 << 20;
 /// What one byte of an LZ4 block can at most stand for.
 const LZ4_EXPANSION: u64 = 255;
 
+/// The most bytes of a block of Zstandard, and the fewest that it is stored as: three of a head, and one.
+const ZSTD_BLOCK: u64 = 128 << 10;
+const ZSTD_STORED: u64 = 4;
+
 /// The query whose rows [`Stored::read`] takes.
 pub(crate) const ROW: &str =
     "SELECT key, created_at, expires_at, fingerprint, codec, raw_size, checksum, value
@@ -173,7 +177,7 @@ impl Stored {
         let most = match codec {
             Compression::None => packed,
             Compression::Lz4 => packed.saturating_mul(LZ4_EXPANSION),
-            _ => MAX_VALUE,
+            _ => (packed / ZSTD_STORED).saturating_mul(ZSTD_BLOCK),
         };
         match usize::try_from(self.raw_size) {
             Ok(len) if self.raw_size <= most.min(MAX_VALUE) => Ok(len),
@@ -228,7 +232,7 @@ mod tests {
             value: Bytes::from_static(&[0; 10]),
         };
         for (codec, most) in
-            [(Compression::None, 10), (Compression::Lz4, 2_550), (Compression::Zstd, MAX_VALUE)]
+            [(Compression::None, 10), (Compression::Lz4, 2_550), (Compression::Zstd, 2 * ZSTD_BLOCK)]
         {
             assert!(stored(codec, most).plausible_len(codec).is_ok());
             for len in [most + 1, u64::MAX] {
