@@ -36,6 +36,9 @@ pub(crate) const NAME: &str = "file";
 /// The most bytes of a value that is read or written as a whole.
 const MAX_VALUE: u64 = 512 << 20;
 
+/// How many bytes of a value are allocated on the word of its head alone.
+const AHEAD: usize = 4 * BLOCK;
+
 /// Everything of an open cache.
 ///
 /// What changes the tree or the logs happens under `ledger` and, in it, the lock of all processes. Reading an
@@ -122,12 +125,20 @@ impl Store {
         let Some(Found { opening, mut blocks }) = self.find(key, &mut scratch)? else { return Ok(None) };
         let head = opening.head;
         let len = usize::try_from(head.raw_len).ok().filter(|_| head.raw_len <= MAX_VALUE);
-        let mut raw = vec![0; len.ok_or_else(|| Error::too_large(key, head.raw_len, MAX_VALUE))?];
-        let mut rest = &mut raw[..];
-        while !rest.is_empty() {
-            let (block, after) = rest.split_at_mut(blocks.next_len());
-            blocks.read(block, &mut scratch).map_err(|error| self.damaged(error, key, Some(head.salt)))?;
-            rest = after;
+        let len = len.ok_or_else(|| Error::too_large(key, head.raw_len, MAX_VALUE))?;
+        let (mut raw, mut filled) = (vec![0; len.min(AHEAD)], 0);
+        while filled < len {
+            if filled == raw.len() {
+                // As much again as has turned out right.
+                let more = filled.min(len - filled);
+                raw.reserve_exact(more);
+                raw.resize(filled + more, 0);
+            }
+            let end = filled + blocks.next_len();
+            blocks
+                .read(&mut raw[filled..end], &mut scratch)
+                .map_err(|error| self.damaged(error, key, Some(head.salt)))?;
+            filled = end;
         }
         Ok(Some(Entry {
             value: Value::Bytes(Bytes::from(raw)),

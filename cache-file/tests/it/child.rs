@@ -92,8 +92,8 @@ pub(crate) fn outcome(mut child: Child) -> Vec<String> {
 
 /// The largest memory that this process has used so far, in KiB.
 #[cfg(target_os = "linux")]
-pub(crate) fn peak_memory() -> u64 {
+pub(crate) fn peak_memory(kind: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(kind)).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }

@@ -209,7 +209,7 @@ pub(crate) fn stream_much(dir: &std::path::Path) {
         assert!(buffer == piece(i), "piece {i}");
     }
     assert_eq!(reader.read(&mut buffer).unwrap(), 0);
-    crate::child::say(crate::child::peak_memory());
+    crate::child::say(crate::child::peak_memory("VmHWM:"));
 }
 
 #[cfg(target_os = "linux")]
