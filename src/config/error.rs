@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, and where.
 
 use std::{
+    borrow::Cow,
     error::Error as StdError,
     fmt, io,
     ops::Range,
@@ -87,7 +88,7 @@ impl ConfigError {
         let before = &text[..text.floor_char_boundary(start)];
         let line = before.matches('\n').count() + 1;
         let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
-        Self { place: Some(Place { line, column, key }), ..Self::new(message) }
+        Self { place: Some(Place { line, column, key }), ..Self::new(shortened(message)) }
     }
 
     /// With the file that it is about.
@@ -133,7 +134,7 @@ impl fmt::Display for ConfigError {
             f.write_str(" ")?;
         }
         if let Some(key) = self.key() {
-            write!(f, "{key}: ")?;
+            write!(f, "{}: ", shortened(key))?;
         }
         f.write_str(&self.message)?;
         match &self.source {
@@ -201,6 +202,16 @@ fn spans(text: &str) -> Vec<Span> {
     let mut spans = Vec::new();
     gather(text, DeTable::parse_recoverable(text).0.get_ref(), "", &mut spans);
     spans
+}
+
+/// A text without its middle, where it is longer than anybody reads. What was expected stands at the end.
+fn shortened(text: &str) -> Cow<'_, str> {
+    const HALF: usize = 300;
+    if text.len() <= 2 * HALF {
+        return text.into();
+    }
+    let (start, end) = (text.floor_char_boundary(HALF), text.ceil_char_boundary(text.len() - HALF));
+    format!("{}...{}", &text[..start], &text[end..]).into()
 }
 
 fn path(parent: &str, name: &str) -> String {

@@ -322,6 +322,18 @@ fn points_into(text: &str) {
 /// Pieces of TOML.
 const PIECES: &str = "([\\[\\]{}.='\"#,a-z0-9 \r\n-]|ü|[0-9]{19}|max_size|startup){0,40}";
 
+#[test]
+fn nobody_has_to_read_a_long_mistake() {
+    let long = "k".repeat(100_000);
+    for text in
+        [format!("{long} = 1"), format!("[categories.x]\ntier = '{long}'"), format!("[categories.{long}]")]
+    {
+        let error = Config::from_str(&text).unwrap_err();
+        let said = error.to_string();
+        assert!(said.len() < 2_000 && said.contains("..."), "{} bytes: {said:.3000}", said.len());
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in prop_oneof!["(?s).{0,200}", PIECES]) {
