@@ -110,7 +110,7 @@ impl<'a> Key<'a> {
     }
 
     /// A hash of category and key that is the same everywhere and always: XXH3-64 of the key, seeded
-    /// with the XXH3-64 of the category's name.
+    /// with the XXH3-64 of the category's name, which is seeded with `0x7761726d73746172`.
     pub fn stable_hash(&self) -> u64 {
         xxh3_64_with_seed(self.name.as_bytes(), self.category.stable_seed)
     }
