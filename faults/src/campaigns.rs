@@ -2,6 +2,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod flip;
+pub(crate) mod hostile;
 pub(crate) mod kill;
 pub(crate) mod many;
 mod power;
@@ -27,6 +28,8 @@ pub(crate) enum Name {
     Race,
     /// Clocks jump.
     Clock,
+    /// Somebody means harm.
+    Hostile,
     /// A mixed load for a long time.
     Soak,
 }
@@ -40,6 +43,7 @@ impl Name {
             Self::Many => many::CAMPAIGN,
             Self::Race => race::CAMPAIGN,
             Self::Clock => clock::CAMPAIGN,
+            Self::Hostile => hostile::CAMPAIGN,
             Self::Soak => soak::CAMPAIGN,
         }
     }

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use tempfile::NamedTempFile;
 
-use crate::campaigns::{clock, flip, kill, many};
+use crate::campaigns::{clock, flip, hostile, kill, many};
 
 /// Longer than any child takes that does not hang.
 const HANG: Duration = Duration::from_secs(60);
@@ -38,6 +38,8 @@ pub(crate) enum Role {
     Many,
     /// Uses a cache while the system's clock is turned.
     Clock,
+    /// Meets what somebody made who means harm.
+    Hostile,
 }
 
 impl Orders {
@@ -47,6 +49,7 @@ impl Orders {
             Role::Flip => flip::child(&self.dir),
             Role::Many => many::child(&self.dir, self.seed),
             Role::Clock => clock::child(&self.dir, self.seed),
+            Role::Hostile => hostile::child(&self.dir, self.seed),
         }
     }
 }

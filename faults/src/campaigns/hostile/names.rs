@@ -1,0 +1,320 @@
+//! Keys, categories and types.
+
+use std::{fs, path::Path};
+
+use anyhow::{Result, ensure};
+use fastrand::Rng;
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+use warmstart::{Bytes, Cache, ErrorKind, Route, Ttl};
+
+use super::{
+    forge::{self, FileEntry, NONE, Row},
+    goes_on, open,
+};
+
+/// The most bytes of a key.
+const LONGEST: usize = 64 << 10;
+
+#[derive(Serialize, Deserialize, Debug, PartialEq)]
+struct Week {
+    name: String,
+    hours: Vec<u64>,
+}
+
+/// As long, but something else.
+#[derive(Serialize, Deserialize, Debug, PartialEq)]
+struct Week2 {
+    name: String,
+    minutes: Vec<u64>,
+}
+
+fn typed(cache: &Cache) -> Result<[warmstart::Handle<Week>; 2]> {
+    let routes = [("typed_rows", Route::sqlite()), ("typed_files", Route::file())];
+    let handles = routes.map(|(name, route)| cache.define(name, route.ttl(Ttl::Never).without_front()));
+    let [rows, files] = handles;
+    Ok([rows?, files?])
+}
+
+fn week() -> Week {
+    Week { name: "47".into(), hours: vec![8, 7] }
+}
+
+/// A value of another type, of plain bytes, and of another version is a miss.
+pub(super) fn fingerprints(dir: &Path, _: Rng) -> Result<()> {
+    let cache = open(dir)?;
+    for handle in typed(&cache)? {
+        handle.insert("k", week())?;
+    }
+    cache.close()?;
+    let cache = open(dir)?;
+    for (name, route) in [("typed_rows", Route::sqlite()), ("typed_files", Route::file())] {
+        let handle = cache.define::<Week2>(name, route.ttl(Ttl::Never).without_front())?;
+        ensure!(handle.get("k").is_none() && !handle.contains("k"), "a value came as another type");
+        ensure!(cache.category::<Week>(name).is_err(), "two types in one category");
+        handle.insert("k", Week2 { name: "n".into(), minutes: vec![1] })?;
+    }
+    cache.close()?;
+    let cache = open(dir)?;
+    for (name, route) in [("typed_rows", Route::sqlite()), ("typed_files", Route::file())] {
+        let handle = cache.define_bytes(name, route.ttl(Ttl::Never).without_front())?;
+        ensure!(handle.get("k").is_none() && handle.reader("k").is_none(), "a value came as bytes");
+        handle.insert("k", Bytes::from_static(b"\x0247\x02\x08\x07"))?;
+    }
+    cache.close()?;
+    let cache = open(dir)?;
+    for handle in typed(&cache)? {
+        ensure!(handle.get("k").is_none(), "bytes came as a value");
+        handle.insert("k", week())?;
+        ensure!(handle.get("k").is_some_and(|found| *found == week()), "it does not go on");
+    }
+    goes_on(&cache)?;
+    Ok(cache.close()?)
+}
+
+/// Bytes that are no value of the type, with the right checksum and fingerprint.
+pub(super) fn values(dir: &Path) -> Result<()> {
+    let cache = open(dir)?;
+    for handle in typed(&cache)? {
+        handle.insert("usual", week())?;
+        // It names the category in the database.
+        cache.flush()?;
+    }
+    cache.close()?;
+    let usual = fs::read(forge::path(dir, "typed_files", "usual")?)?;
+    let fingerprint = u64::from_le_bytes(usual[40..48].try_into()?);
+    let database = Connection::open(dir.join("cache.db"))?;
+    for (number, value) in broken().iter().enumerate() {
+        let key = format!("broken {number}");
+        let entry = FileEntry::of_block(NONE, value.len() as u64, value);
+        FileEntry { fingerprint, ..entry }.put(dir, "typed_files", &key)?;
+        let raw_size = i64::try_from(value.len())?;
+        let row = Row { codec: 0, fingerprint: fingerprint.cast_signed(), raw_size, value };
+        row.put(&database, "typed_rows", &key)?;
+    }
+    database.execute("UPDATE usage SET access_count = 0", params![])?;
+    Ok(())
+}
+
+fn broken() -> Vec<Vec<u8>> {
+    let huge = [&[0xff; 9][..], &[1]].concat();
+    let gigabytes = [0x80, 0x80, 0x80, 0x80, 0x10];
+    vec![
+        huge.clone(),
+        gigabytes.to_vec(),
+        [&[0][..], &huge].concat(),
+        [&[0][..], &gigabytes].concat(),
+        [&[0][..], &gigabytes, &[0; 100_000]].concat(),
+        [0xff; 11].to_vec(),
+        b"\x0247\x02\x08".to_vec(),
+        b"\x02\xff\xfe\x02\x08\x07".to_vec(),
+        b"\x0247\x02\x08\x07and more".to_vec(),
+    ]
+}
+
+pub(super) fn meet_values(dir: &Path, _: Rng) -> Result<()> {
+    let cache = open(dir)?;
+    for handle in typed(&cache)? {
+        ensure!(handle.get("usual").is_some(), "the usual one did not come");
+        for number in 0..broken().len() {
+            let (key, errors) = (format!("broken {number}"), cache.stats().errors);
+            ensure!(handle.get(&key).is_none(), "{key} came");
+            ensure!(cache.stats().errors > errors, "{key} was missed without a word");
+            let loaded = handle.get_or_load(&key, || Ok::<_, std::convert::Infallible>(week()))?;
+            ensure!(*loaded == week(), "{key} came instead of being loaded");
+        }
+    }
+    goes_on(&cache)?;
+    Ok(cache.close()?)
+}
+
+/// Any text is a key, and none leads out of the folder; 64 KiB are the end.
+pub(super) fn keys(dir: &Path, _: Rng) -> Result<()> {
+    let long = "k".repeat(LONGEST);
+    let mut keys: Vec<String> = [
+        "",
+        ".",
+        "..",
+        "../../../../tmp/faults-out",
+        "/etc/passwd",
+        "a/b",
+        "a\\b",
+        "C:\\k",
+        "\\\\?\\C:\\k",
+        "~",
+        "$HOME",
+        "a\0b",
+        "\0",
+        "\n",
+        "\r\n",
+        "\u{7f}",
+        "\u{feff}",
+        "\u{202e}txt",
+        "e\u{301}",
+        "\u{e9}",
+        "\u{1F600}",
+        "\u{1F468}\u{200D}\u{1F469}",
+        "key",
+        "KEY",
+        "Key",
+        " key",
+        "key ",
+        "key.",
+        "CON",
+        "con",
+        "NUL",
+        "nul.txt",
+        "COM1",
+        "LPT9",
+        "aux",
+        "*",
+        "?",
+        "<>|\":",
+        "%00",
+        "';--",
+        "usage.log",
+        ".tmp",
+        ".warmstart",
+        "usual key",
+    ]
+    .map(str::to_owned)
+    .into();
+    keys.extend([long.clone(), format!("{}\u{1F600}", &long[4..]), "\u{1F600}".repeat(LONGEST / 4)]);
+    let around = || -> Result<usize> { Ok(fs::read_dir(dir.with_file_name(""))?.count()) };
+    let before = around()?;
+    for session in 0..2 {
+        let cache = open(dir)?;
+        for category in ["rows", "files"] {
+            let handle = cache.bytes(category)?;
+            for key in &keys {
+                if session == 0 {
+                    handle.insert(key, Bytes::from(format!("value of {key}")))?;
+                }
+            }
+            cache.flush()?;
+            for key in &keys {
+                let found = handle.get(key).map(|found| found.to_vec());
+                ensure!(found == Some(format!("value of {key}").into()), "{key:.80?} in {category}");
+            }
+            let listed = handle.entries()?;
+            ensure!(
+                keys.iter().all(|key| listed.iter().any(|entry| entry.key == *key)),
+                "{category} lists too few"
+            );
+            for key in [format!("{long}k"), format!("{}\u{1F600}", &long[3..]), "k".repeat(1 << 20)] {
+                let refused = handle.insert(&key, Bytes::from_static(b"v")).err();
+                let refused =
+                    refused.is_some_and(|error| matches!(error.kind(), ErrorKind::KeyTooLong { .. }));
+                ensure!(refused && handle.get(&key).is_none(), "a key of {} bytes", key.len());
+                let loaded = handle
+                    .get_or_load(&key, || Ok::<_, std::convert::Infallible>(Bytes::from_static(b"l")))?;
+                ensure!(*loaded == b"l"[..], "a key of {} bytes keeps a value from being loaded", key.len());
+            }
+            if session == 1 {
+                for key in &keys {
+                    handle.remove(key)?;
+                    ensure!(handle.get(key).is_none(), "{key:.80?} stays in {category}");
+                }
+            }
+        }
+        goes_on(&cache)?;
+        cache.close()?;
+    }
+    ensure!(
+        around()? == before && !Path::new("/tmp/faults-out").exists(),
+        "something is outside of the folder"
+    );
+    Ok(())
+}
+
+/// A name is that of a folder on every system, or refused.
+pub(super) fn categories(dir: &Path, _: Rng) -> Result<()> {
+    let cache = open(dir)?;
+    let routes = [("sqlite", Route::sqlite()), ("file", Route::file())];
+    let longest = "x".repeat(64);
+    for (_, route) in &routes {
+        for name in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "a\\b",
+            "a\0b",
+            "a b",
+            "a.b",
+            "käse",
+            "\u{1F600}",
+            ".tmp",
+            "~a",
+            "+a",
+            "x\n",
+        ] {
+            ensure!(cache.define_bytes(name, route.clone()).is_err(), "{name:?} is a category");
+        }
+        ensure!(
+            cache.define_bytes(&format!("{longest}x"), route.clone()).is_err(),
+            "65 bytes are a category"
+        );
+    }
+    let names = [
+        "con", "CON", "Con", "prn", "aux", "nul", "NUL", "com1", "COM1", "lpt9", "-", "--", "_", "-rf", "a",
+        "A", "0", &longest,
+    ];
+    // One category has one home, so each tier has names of its own.
+    for session in 0..2 {
+        let cache = open(&dir.with_file_name("named"))?;
+        for (number, name) in names.iter().enumerate() {
+            let (_, route) = &routes[number % 2];
+            let other = format!("{}-{number}", &name[..name.len().min(50)]);
+            for (name, route) in [((*name).to_owned(), Route::file()), (other, route.clone())] {
+                let handle = cache.define_bytes(&name, route.ttl(Ttl::Never).without_front())?;
+                if session == 0 {
+                    handle.insert("k", Bytes::from(format!("of {name}")))?;
+                }
+                let found = handle.get("k").map(|found| found.to_vec());
+                ensure!(found == Some(format!("of {name}").into()), "{name} in session {session}");
+            }
+        }
+        cache.close()?;
+    }
+    goes_on(&cache)?;
+    Ok(cache.close()?)
+}
+
+/// Whoever knows the hash can make keys that share one: each is a miss once the other is stored, and never wrong.
+pub(super) fn hashes(dir: &Path, _: Rng) -> Result<()> {
+    let keys = ["m3?E+=!_^same-ha", "m3?E+=!_same-ha"];
+    ensure!(forge::id("c367", keys[0])? == forge::id("c367", keys[1])?, "the hashes differ");
+    for route in [Route::sqlite(), Route::file()] {
+        let dir = dir.with_file_name(format!("{:?}", route.level()));
+        for flushed in [false, true] {
+            let cache = open(&dir)?;
+            let handle = cache.define_bytes("c367", route.clone().ttl(Ttl::Never).without_front())?;
+            for (key, other) in [(keys[0], keys[1]), (keys[1], keys[0])] {
+                for _ in 0..2 {
+                    handle.insert(key, Bytes::from(key))?;
+                    if flushed {
+                        cache.flush()?;
+                    }
+                    ensure!(handle.get(other).is_none(), "{other} came as {key}");
+                    ensure!(
+                        handle.get(key).is_some_and(|found| *found == key.as_bytes()),
+                        "{key} did not come"
+                    );
+                    handle.remove(other)?;
+                    let found = handle.get(key);
+                    ensure!(
+                        found.is_none_or(|found| *found == key.as_bytes()),
+                        "{key} is wrong without {other}"
+                    );
+                }
+            }
+            let many = handle.get_many(&keys);
+            ensure!(many[0].as_deref() == Some(&Bytes::from(keys[0])) || many[0].is_none(), "many are wrong");
+            ensure!(cache.stats().errors == 0, "{} errors", cache.stats().errors);
+            goes_on(&cache)?;
+            cache.close()?;
+        }
+    }
+    Ok(())
+}
