@@ -206,13 +206,11 @@ fn loosen(database: &Connection) -> Result<()> {
 /// Totals beyond measure, or below nothing.
 pub(super) fn totals(dir: &Path) -> Result<()> {
     let database = database(dir)?;
-    let mut id = 1;
-    for (entries, bytes) in [(i64::MAX, i64::MAX), (i64::MIN, i64::MIN), (-5, 1 << 62)] {
+    for (id, (entries, bytes)) in (1..).zip([(i64::MAX, i64::MAX), (i64::MIN, i64::MIN), (-5, 1_i64 << 62)]) {
         database.execute(
             "UPDATE categories SET entries = ?1, bytes = ?2 WHERE id = ?3",
             params![entries, bytes, id],
         )?;
-        id += 1;
     }
     Ok(())
 }
