@@ -1,10 +1,11 @@
 //! Use of entries: gathered in memory, written with the next commit.
 
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use cache_core::Time;
 use hashbrown::HashMap;
-use parking_lot::Mutex;
+
+use crate::sync::{AtomicI64, Mutex};
 
 /// How many entries are remembered at most; further ones keep the place they have in the order of use.
 const MOST: usize = 1 << 16;
@@ -79,15 +80,18 @@ impl Hits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::alone;
 
     #[test]
     fn stamps_rise_while_the_clock_stands_still() {
-        let hits = Hits::default();
-        let now = Time { monotonic: 0, wall: 7 };
-        assert_eq!([hits.stamp(now), hits.stamp(now)], [7_000, 7_001]);
-        hits.resume(9_000);
-        assert_eq!(hits.stamp(now), 9_001);
-        hits.resume(i64::MAX);
-        assert!(hits.stamp(now) < hits.stamp(now));
+        alone(|| {
+            let hits = Hits::default();
+            let now = Time { monotonic: 0, wall: 7 };
+            assert_eq!([hits.stamp(now), hits.stamp(now)], [7_000, 7_001]);
+            hits.resume(9_000);
+            assert_eq!(hits.stamp(now), 9_001);
+            hits.resume(i64::MAX);
+            assert!(hits.stamp(now) < hits.stamp(now));
+        });
     }
 }

@@ -1,18 +1,15 @@
 //! Writes on their way into the queue.
 
-use std::{
-    sync::{Arc, atomic::Ordering::SeqCst},
-    time::Instant,
-};
+use std::sync::{Arc, atomic::Ordering::SeqCst};
 
 use cache_core::{Category, Entry, Error, ErrorKind, Guard, Key, Put, Result, Touch};
-use parking_lot::MutexGuard;
 
 use crate::{
     error::again,
     queue::{OVERHEAD, Queue},
     record::{Record, id_of},
     store::Store,
+    sync::{MutexGuard, now},
 };
 
 /// What asks for room in the queue.
@@ -34,7 +31,7 @@ impl Store {
             return Ok(());
         }
         self.enqueue(&mut queue, &record);
-        self.queued(queue).inspect_err(|_| self.queue.lock().withdraw(&record))
+        self.queued(queue, &[Ok(record)])
     }
 
     /// Stores several entries under one lock of the queue.
@@ -54,11 +51,7 @@ impl Store {
                 self.enqueue(&mut queue, record);
             }
         }
-        let queued = self.queued(queue);
-        if queued.is_err() {
-            let mut queue = self.queue.lock();
-            records.iter().flatten().for_each(|record| queue.withdraw(record));
-        }
+        let queued = self.queued(queue, &records);
         let outcome = |record: Result<Arc<Record>>| match (record, &queued) {
             (Err(error), _) => Err(error),
             (Ok(_), Err(error)) => Err(again(error)),
@@ -74,7 +67,7 @@ impl Store {
             return Ok(());
         }
         queue.remove(id_of(key), key);
-        self.queued(queue)
+        self.queued(queue, &[])
     }
 
     /// Removes all entries of a category.
@@ -82,7 +75,7 @@ impl Store {
         let mut queue = self.queue.lock();
         queue.check_open()?;
         queue.clear(category);
-        self.queued(queue)
+        self.queued(queue, &[])
     }
 
     /// Counts use that was served elsewhere.
@@ -114,7 +107,7 @@ impl Store {
                 }
                 _ => None,
             };
-            let due = queue.failure.as_ref().is_some_and(|failure| Instant::now() >= failure.retry_at);
+            let due = queue.failure.as_ref().is_some_and(|failure| now() >= failure.retry_at);
             match refused {
                 // Without a thread, or with nothing queued for it, nobody else would try again.
                 Some(_) if due && (queue.pending.is_empty() || !self.threaded.load(SeqCst)) => {}
@@ -143,13 +136,17 @@ impl Store {
         queue.put(Arc::clone(record));
     }
 
-    /// Sees to it that what was just queued is committed in time.
-    fn queued(self: &Arc<Self>, queue: MutexGuard<'_, Queue>) -> Result<()> {
+    /// Sees to it that what was just queued is committed in time. Of that, `puts` are taken back if they cannot be.
+    fn queued(self: &Arc<Self>, queue: MutexGuard<'_, Queue>, puts: &[Result<Arc<Record>>]) -> Result<()> {
         if self.options.is_immediate() {
             let batch = queue.filling;
             drop(queue);
             // Whoever has the writer commits for all that wait for it.
-            return self.commit_with(|queue| queue.filling == batch || queue.failure.is_some(), false);
+            return self.commit_with(
+                |queue| queue.filling == batch || queue.failure.is_some(),
+                false,
+                |queue| puts.iter().flatten().for_each(|record| queue.withdraw(record)),
+            );
         }
         let full = queue.pending.len() >= self.options.max_entries()
             || queue.pending.bytes > self.options.queue_limit;
@@ -161,8 +158,10 @@ impl Store {
             }
             return Ok(());
         }
-        let late = queue.since.is_some_and(|since| since.elapsed() >= self.options.max_delay());
-        let waits = queue.failure.as_ref().is_some_and(|failure| Instant::now() < failure.retry_at);
+        let late = queue
+            .since
+            .is_some_and(|since| now().saturating_duration_since(since) >= self.options.max_delay());
+        let waits = queue.failure.as_ref().is_some_and(|failure| now() < failure.retry_at);
         drop(queue);
         if (full || late) && !waits {
             // The write itself is accepted either way.

@@ -149,6 +149,7 @@ mod readers;
 mod record;
 mod schema;
 mod store;
+mod sync;
 mod thread;
 #[cfg(feature = "typed")]
 mod typed;

@@ -8,7 +8,7 @@ use std::{
 
 use cache_core::{Category, Error, ErrorKind, Key, Result};
 
-use crate::record::Record;
+use crate::{record::Record, sync::now};
 
 /// What an operation costs in memory besides its key and value, in bytes.
 pub(crate) const OVERHEAD: usize = 200;
@@ -165,7 +165,7 @@ impl Queue {
         }
         let attempts = self.failure.as_ref().map_or(0, |failure| failure.attempts) + 1;
         let pause = Duration::from_millis(50 << attempts.min(7));
-        self.failure = Some(Failure { error, retry_at: Instant::now() + pause, attempts });
+        self.failure = Some(Failure { error, retry_at: now() + pause, attempts });
         self.started();
     }
 
@@ -186,7 +186,7 @@ impl Queue {
 
     fn started(&mut self) {
         if !self.pending.is_empty() {
-            self.since.get_or_insert_with(Instant::now);
+            self.since.get_or_insert_with(now);
         }
     }
 }

@@ -6,13 +6,14 @@
 //! milliseconds begin a new one, and a snapshot of an older generation is never read from again.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    sync::atomic::Ordering::SeqCst,
     time::{Duration, Instant},
 };
 
 use cache_core::{Error, ErrorKind, Result};
-use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
+
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, now};
 
 /// A read that follows another one this closely belongs to a burst.
 const BURST: Duration = Duration::from_millis(1);
@@ -135,7 +136,7 @@ impl Readers {
         pool.open += 1;
         drop(pool);
         match open() {
-            Ok(conn) => Ok(Reader { conn, kept: None, last_read: Instant::now() }),
+            Ok(conn) => Ok(Reader { conn, kept: None, last_read: now() }),
             Err(error) => {
                 self.pool.lock().open -= 1;
                 self.returned.notify_one();
@@ -171,7 +172,7 @@ impl Reader {
             Snapshot::PerStatement => false,
             Snapshot::Shared => true,
             Snapshot::Kept => {
-                let now = Instant::now();
+                let now = now();
                 let since = now.duration_since(std::mem::replace(&mut self.last_read, now));
                 since < BURST
             }

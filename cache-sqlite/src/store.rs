@@ -3,15 +3,10 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
-    },
-    thread::JoinHandle,
+    sync::{Arc, atomic::Ordering::SeqCst},
 };
 
 use cache_core::{Departure, Error, ErrorKind, Observer, Result};
-use parking_lot::{Condvar, Mutex, RwLock};
 use rusqlite::config::DbConfig;
 
 use crate::{
@@ -24,6 +19,7 @@ use crate::{
     ledger::Left,
     queue::{Batch, Queue},
     readers::Readers,
+    sync::{AtomicBool, AtomicU64, Condvar, Mutex, RwLock, thread::JoinHandle},
 };
 
 /// How often a damaged database is replaced before the disk is to blame.
@@ -98,7 +94,7 @@ impl Store {
 
     /// Commits all that is queued.
     pub(crate) fn commit(&self) -> Result<()> {
-        self.commit_with(|_| true, false)
+        self.commit_with(|_| true, false, |_| ())
     }
 
     /// Commits all that is queued, with no caller to tell how it went. A failure is remembered in the
@@ -111,7 +107,7 @@ impl Store {
 
     /// Commits all that is queued and checks all budgets, those of other processes' writes too.
     pub(crate) fn commit_and_trim(&self) -> Result<()> {
-        self.commit_with(|_| true, true)
+        self.commit_with(|_| true, true, |_| ())
     }
 
     /// Runs `work` on the connection that writes.
@@ -170,13 +166,20 @@ impl Store {
         outcome
     }
 
-    /// Commits what is queued if `wanted` still says so once the writer is free.
-    pub(crate) fn commit_with(&self, wanted: impl FnOnce(&Queue) -> bool, all_budgets: bool) -> Result<()> {
+    /// Commits what is queued if `wanted` still says so once the writer is free; `refused` hears of it if that fails.
+    pub(crate) fn commit_with(
+        &self,
+        wanted: impl FnOnce(&Queue) -> bool,
+        all_budgets: bool,
+        refused: impl FnOnce(&mut Queue),
+    ) -> Result<()> {
         let mut writer = self.writer.lock();
         if !wanted(&self.queue.lock()) {
             return Ok(());
         }
-        let left = self.commit_locked(&mut writer, all_budgets)?;
+        // Before anybody else has the writer, and commits what the caller is about to be told has failed.
+        let left =
+            self.commit_locked(&mut writer, all_budgets).inspect_err(|_| refused(&mut self.queue.lock()))?;
         drop(writer);
         self.tell(&left);
         Ok(())

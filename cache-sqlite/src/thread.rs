@@ -6,9 +6,12 @@ use std::{
     time::Instant,
 };
 
-use parking_lot::MutexGuard;
-
-use crate::{queue::Queue, readers::KEPT, store::Store};
+use crate::{
+    queue::Queue,
+    readers::KEPT,
+    store::Store,
+    sync::{MutexGuard, now, thread},
+};
 
 impl Store {
     /// Whether there is a thread; starts it if there should be one.
@@ -16,20 +19,20 @@ impl Store {
         if !self.threaded.load(SeqCst) {
             return false;
         }
-        let mut thread = self.thread.lock();
-        if thread.is_some() {
+        let mut running = self.thread.lock();
+        if running.is_some() {
             return true;
         }
         let store = Arc::clone(self);
-        let spawned = std::thread::Builder::new().name("cache-sqlite".into()).spawn(move || store.run());
+        let spawned = thread::Builder::new().name("cache-sqlite".into()).spawn(move || store.run());
         match spawned {
-            Ok(handle) => *thread = Some(handle),
+            Ok(handle) => *running = Some(handle),
             Err(error) => {
                 tracing::warn!(%error, "no thread for the cache; writes commit themselves");
                 self.threaded.store(false, SeqCst);
             }
         }
-        thread.is_some()
+        running.is_some()
     }
 
     /// Has the thread end kept read transactions in time. The caller does not hold the queue.
@@ -52,7 +55,7 @@ impl Store {
             self.wake.notify_all();
         }
         if let Some(handle) = handle
-            && handle.thread().id() != std::thread::current().id()
+            && handle.thread().id() != thread::current().id()
             && handle.join().is_err()
         {
             tracing::error!("the thread of the cache panicked");
@@ -63,7 +66,7 @@ impl Store {
         let mut sweep_at = None;
         let mut queue = self.queue.lock();
         while !queue.closed {
-            let now = Instant::now();
+            let now = now();
             if self.readers.any_kept() {
                 sweep_at.get_or_insert(now + KEPT);
             }
