@@ -25,6 +25,8 @@ pub(crate) struct Queue {
     /// The last commit failed, with this, and has not succeeded since.
     pub(crate) failure: Option<Failure>,
     pub(crate) closed: bool,
+    /// Puts may be withdrawn: each remembers what it replaced.
+    pub(crate) recalls: bool,
 }
 
 /// Commits that failed one after another.
@@ -40,6 +42,8 @@ pub(crate) struct Failure {
 pub(crate) struct Batch {
     pub(crate) clears: HashMap<Box<str>, Arc<Category>>,
     pub(crate) ops: HashMap<i64, Op>,
+    /// What puts that may be withdrawn replaced, the last one last. Their callers wait, so they are few.
+    under: HashMap<i64, Vec<Op>>,
     pub(crate) bytes: usize,
 }
 
@@ -103,7 +107,7 @@ impl Queue {
     }
 
     pub(crate) fn put(&mut self, record: Arc<Record>) {
-        self.pending.set(record.id, Op::Put(record));
+        self.pending.lay(record.id, Op::Put(record), self.recalls);
         self.started();
     }
 
@@ -115,7 +119,7 @@ impl Queue {
             return;
         }
         let op = Op::Remove { category: Arc::clone(key.category()), key: key.as_str().into() };
-        self.pending.set(id, op);
+        self.pending.lay(id, op, self.recalls);
         self.started();
     }
 
@@ -161,7 +165,10 @@ impl Queue {
         let pending = &mut self.pending;
         for older in [batch, &newer] {
             older.clears.values().for_each(|category| pending.clear(category));
-            older.ops.iter().for_each(|(&id, op)| pending.follow(id, op));
+            for (&id, op) in &older.ops {
+                let under = older.under.get(&id).into_iter().flatten();
+                under.chain([op]).for_each(|op| pending.follow(id, op, self.recalls));
+            }
         }
         let attempts = self.failure.as_ref().map_or(0, |failure| failure.attempts) + 1;
         let pause = Duration::from_millis(50 << attempts.min(7));
@@ -169,12 +176,17 @@ impl Queue {
         self.started();
     }
 
-    /// Takes back a put whose caller is told that it failed.
+    /// Takes back a put whose caller is told that it failed; what it replaced counts again.
     pub(crate) fn withdraw(&mut self, record: &Arc<Record>) {
-        if let Some(Op::Put(queued)) = self.pending.ops.get(&record.id)
-            && Arc::ptr_eq(queued, record)
-        {
-            self.pending.unset(record.id);
+        let (id, pending) = (record.id, &mut self.pending);
+        let is_it = |op: &Op| matches!(op, Op::Put(queued) if Arc::ptr_eq(queued, record));
+        let under = pending.under.get_mut(&id);
+        if !pending.ops.get(&id).is_some_and(is_it) {
+            under.into_iter().for_each(|under| under.retain(|op| !is_it(op)));
+        } else if let Some(op) = under.and_then(Vec::pop) {
+            pending.set(id, op);
+        } else {
+            pending.unset(id);
         }
     }
 
@@ -200,15 +212,24 @@ impl Batch {
         self.ops.len() + self.clears.len()
     }
 
-    fn set(&mut self, id: i64, op: Op) {
-        self.bytes += op.weight();
-        if let Some(old) = self.ops.insert(id, op) {
-            self.bytes -= old.weight();
+    /// Sets an operation over what there is.
+    fn lay(&mut self, id: i64, op: Op, recalls: bool) {
+        let recalls = recalls && matches!(op, Op::Put(_));
+        match self.set(id, op) {
+            Some(old) if recalls => self.under.entry(id).or_default().push(old),
+            _ => drop(self.under.remove(&id)),
         }
     }
 
+    fn set(&mut self, id: i64, op: Op) -> Option<Op> {
+        self.bytes += op.weight();
+        let old = self.ops.insert(id, op);
+        self.bytes -= old.as_ref().map_or(0, Op::weight);
+        old
+    }
+
     /// Sets an operation that was queued after those here.
-    fn follow(&mut self, id: i64, op: &Op) {
+    fn follow(&mut self, id: i64, op: &Op, recalls: bool) {
         let op = match (op, self.ops.get(&id)) {
             (Op::Drop { category, key, which: Row::Expired(checksum) }, Some(Op::Put(record)))
                 if record.stored.checksum == *checksum =>
@@ -218,7 +239,7 @@ impl Batch {
             (Op::Drop { .. }, Some(_)) => return,
             _ => op.clone(),
         };
-        self.set(id, op);
+        self.lay(id, op, recalls);
     }
 
     fn unset(&mut self, id: i64) {
@@ -236,6 +257,7 @@ impl Batch {
             }
             stays
         });
+        self.under.retain(|id, _| self.ops.contains_key(id));
         self.clears.insert(category.name().into(), Arc::clone(category));
     }
 }

@@ -67,7 +67,7 @@ impl Store {
     pub(crate) fn open(file: StoreFile, options: SqliteOptions) -> Result<Self> {
         let connection = connect::writer(&file, &options)?;
         let store = Self {
-            queue: Mutex::default(),
+            queue: Mutex::new(Queue { recalls: options.is_immediate(), ..Queue::default() }),
             wake: Condvar::new(),
             thread: Mutex::new(None),
             threaded: AtomicBool::new(options.threaded),

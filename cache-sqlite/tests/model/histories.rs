@@ -32,6 +32,8 @@ enum What {
     /// `None` for a removal.
     Wrote(Option<u64>),
     Read(Option<u64>),
+    /// Wrote, and was told that it failed: others may have seen it meanwhile.
+    Refused(u64),
 }
 
 fn work(bench: &Bench, cache: &SqliteCache, time: &AtomicU64, turns: usize) -> Vec<Event> {
@@ -80,7 +82,14 @@ fn judge(events: &[Event]) {
             !of_key().any(|newer| newer.begin > write.end && newer.end < read.begin) && write.begin < read.end
         };
         let mut sources = of_key().filter(|write| write.what == What::Wrote(value));
-        assert!(sources.any(|write| is_last(&write)), "{read:?}: {events:#?}");
+        let is_meanwhile = |other: &Event| {
+            other.key == read.key
+                && value.is_some_and(|value| other.what == What::Refused(value))
+                && other.begin < read.end
+                && read.begin < other.end
+        };
+        let is_right = sources.any(|write| is_last(&write)) || events.iter().any(is_meanwhile);
+        assert!(is_right, "{read:?}: {events:#?}");
     }
 }
 
@@ -135,5 +144,36 @@ fn expired_entry_that_is_noticed_late_does_not_take_a_new_one_with_it() {
         assert_eq!(bench.get(&cache, "a"), Some(2));
         cache.flush().unwrap();
         assert_eq!(bench.committed("a"), Some(2));
+    });
+}
+
+/// Writers of one key, while another program holds the database for a time.
+#[test]
+fn refused_write_leaves_what_another_thread_was_told_is_there() {
+    check(40, || {
+        let bench = Bench::new();
+        let quick = bench.options().durability(Durability::Immediate).busy_timeout(Duration::from_millis(1));
+        let (cache, time) = (quick.open(bench.path()).unwrap(), Arc::new(AtomicU64::new(1)));
+        let other = rusqlite::Connection::open(bench.path()).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let threads = [(); 3].map(|()| {
+            let (bench, cache, time) = (bench.clone(), cache.clone(), time.clone());
+            thread::spawn(move || {
+                let begin = time.fetch_add(1, SeqCst);
+                let what = match bench.put(&cache, "a", begin) {
+                    Ok(()) => What::Wrote(Some(begin)),
+                    Err(_) => What::Refused(begin),
+                };
+                Event { key: 0, what, begin, end: time.fetch_add(1, SeqCst) }
+            })
+        });
+        thread::yield_now();
+        other.execute_batch("ROLLBACK").unwrap();
+        let mut events: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+        cache.flush().unwrap();
+        let begin = time.fetch_add(1, SeqCst);
+        let what = What::Read(bench.committed("a"));
+        events.push(Event { key: 0, what, begin, end: time.fetch_add(1, SeqCst) });
+        judge(&events);
     });
 }
