@@ -190,6 +190,7 @@ mod cache;
 #[cfg(feature = "config")]
 mod config;
 mod draft;
+mod folder;
 mod format;
 mod hits;
 mod index;

@@ -26,9 +26,14 @@ pub(crate) fn leaf_name(category: &str, Leaf(digits): Leaf) -> String {
     format!("{}/{:x}/{:x}", folder_name(category), digits >> 4, digits & 15)
 }
 
+/// The file of an entry in its folder.
+pub(crate) fn file_name(id: u64) -> String {
+    format!("{id:016x}")
+}
+
 /// The file of an entry.
 pub(crate) fn entry_name(category: &str, id: u64) -> String {
-    format!("{}/{id:016x}", leaf_name(category, Leaf::of(id)))
+    format!("{}/{}", leaf_name(category, Leaf::of(id)), file_name(id))
 }
 
 /// The folder of a category: its name, with capital letters marked, since not every file system tells them

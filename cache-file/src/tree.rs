@@ -1,7 +1,8 @@
 //! The folders and files of a cache, and how they are touched: never through a link.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    ffi::OsStr,
+    fs::{self, DirBuilder, File},
     io::{self, Read, Write},
     path::{Path, PathBuf},
     time::Duration,
@@ -11,8 +12,9 @@ use cache_core::{Error, ErrorKind, Result};
 use tempfile::NamedTempFile;
 
 use crate::{
+    folder::{Folder, Kind, Member},
     lock::Lock,
-    names::{Leaf, category_name, entry_name, folder_name, leaf_name},
+    names::{Leaf, category_name, entry_name, file_name, folder_name, leaf_name},
 };
 
 /// Says that a folder is a cache of ours; held by whoever changes something in it.
@@ -26,6 +28,9 @@ const TEMPORARY: &str = ".tmp";
 
 /// The usage log of a category.
 const LOG: &str = "usage.log";
+
+/// How deep the folders are that are deleted: a cache has three, and each is held open.
+const MOST_FOLDERS: usize = 16;
 
 /// After how long a temporary file that cannot be locked is taken for one that nobody writes.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -41,8 +46,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub(crate) struct Tree {
     root: PathBuf,
-    #[cfg(target_os = "linux")]
-    handle: File,
+    folder: Folder,
 }
 
 impl Tree {
@@ -55,35 +59,30 @@ impl Tree {
         private_folder().recursive(true).create(dir).map_err(|error| refused(error, "making the folder"))?;
         let root = if cfg!(windows) { std::path::absolute(dir) } else { fs::canonicalize(dir) };
         let root = root.map_err(|error| refused(error, "opening the folder"))?;
-        let marker = root.join(MARKER);
-        let file = match open_file(&marker, OpenOptions::new().read(true).write(true)) {
+        let folder = Folder::at(&root).map_err(|error| refused(error, "opening the folder"))?;
+        let file = match folder.write(MARKER) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let mut inside = fs::read_dir(&root).map_err(|error| refused(error, "listing the folder"))?;
+                let mut inside = folder.list().map_err(|error| refused(error, "listing the folder"))?;
                 // Another process may be making this very cache.
-                let ours = |name: &std::ffi::OsStr| name == MARKER || name == TEMPORARY;
-                if inside.any(|entry| entry.is_ok_and(|entry| !ours(&entry.file_name()))) {
+                if inside.any(|found| found.name != MARKER && found.name != TEMPORARY) {
                     let why = "the folder holds something, but no cache; choose an empty or a new one";
                     return Err(Error::new(ErrorKind::Foreign(why.into())).about(dir.display()));
                 }
-                open_file(&marker, OpenOptions::new().read(true).write(true).create(true))
+                folder.write_or_make(MARKER)
             }
             opened => opened,
         }
-        .map_err(|error| storage(error, &marker, "opening the marker"))?;
+        .map_err(|error| storage(error, &root.join(MARKER), "opening the marker"))?;
         let mut lock = Lock::new(file);
         // Windows lets nobody read what another has locked. Elsewhere, who was stopped keeps nobody from opening.
         let marked = if cfg!(windows) { mark(lock.hold(&root)?.0) } else { mark(&lock.file) };
-        let found = marked.map_err(|error| storage(error, &marker, "reading or writing the marker"))?;
+        let found =
+            marked.map_err(|error| storage(error, &root.join(MARKER), "reading or writing the marker"))?;
         if found != MARK {
             let why = format!("its marker is {:?}", String::from_utf8_lossy(&found).trim_end());
             return Err(Error::new(ErrorKind::Foreign(why)).about(dir.display()));
         }
-        let tree = Self {
-            #[cfg(target_os = "linux")]
-            handle: File::open(&root).map_err(|error| refused(error, "opening the folder"))?,
-            root,
-        };
-        Ok((tree, lock))
+        Ok((Self { root, folder }, lock))
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -97,100 +96,19 @@ impl Tree {
 
     /// The entry's file, if there is one.
     pub(crate) fn open_entry(&self, category: &str, id: u64) -> Result<Option<(File, u64)>> {
-        self.open_file(Path::new(&entry_name(category, id)))
-    }
-
-    /// A file of the tree for reading and its length, if it is there.
-    fn open_file(&self, path: &Path) -> Result<Option<(File, u64)>> {
-        let opened = self.open_beneath(path).and_then(|file| {
-            let found = file.metadata()?;
-            if found.is_file() { Ok((file, found.len())) } else { Err(io::Error::other("it is no file")) }
+        let path = entry_name(category, id);
+        let opened = self.folder.read(Path::new(&path)).and_then(|file| {
+            let len = file.metadata()?.len();
+            Ok((file, len))
         });
-        match opened {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            opened => opened.map(Some).map_err(|error| storage(error, &self.root.join(path), "opening")),
-        }
-    }
-
-    /// Opens a file for reading, refusing links anywhere below the root.
-    #[cfg(target_os = "linux")]
-    fn open_beneath(&self, path: &Path) -> io::Result<File> {
-        use rustix::{
-            fs::{Mode, OFlags, ResolveFlags, openat2},
-            io::Errno,
-        };
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
-        match openat2(&self.handle, path, flags, Mode::empty(), resolve) {
-            Ok(file) => Ok(file.into()),
-            // Kernels before 5.6 do not have it, and sandboxes that do not know it forbid it.
-            Err(Errno::NOSYS | Errno::PERM) => self.open_step_by_step(path),
-            Err(Errno::LOOP) => Err(is_a_link()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn open_beneath(&self, path: &Path) -> io::Result<File> {
-        self.open_step_by_step(path)
-    }
-
-    fn open_step_by_step(&self, path: &Path) -> io::Result<File> {
-        self.refuse_links(path.parent().unwrap_or(path))?;
-        open_file(&self.root.join(path), OpenOptions::new().read(true))
-    }
-
-    /// Refuses a path below the root whose folders are none, or links.
-    fn refuse_links(&self, folders: &Path) -> io::Result<()> {
-        let mut path = self.root.clone();
-        for folder in folders {
-            path.push(folder);
-            let found = fs::symlink_metadata(&path)?;
-            if found.is_symlink() {
-                return Err(is_a_link());
-            }
-            if !found.is_dir() {
-                return Err(io::Error::from(io::ErrorKind::NotADirectory));
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes a folder below the root and those on the way to it.
-    fn make(&self, folders: &Path) -> io::Result<()> {
-        match self.refuse_links(folders) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            known => return known,
-        }
-        let mut path = self.root.clone();
-        for folder in folders {
-            path.push(folder);
-            match private_folder().create(&path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
-            }
-        }
-        self.refuse_links(folders)
-    }
-
-    /// Refuses to write into a folder that another has made in the place of ours: reads would not find it.
-    fn refuse_deleted(&self) -> io::Result<()> {
-        #[cfg(target_os = "linux")]
-        if !is_linked(&self.handle) {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "the folder of the cache was deleted"));
-        }
-        Ok(())
+        found(opened).map_err(|error| storage(error, &self.root.join(path), "opening"))
     }
 
     /// A new file under a temporary name, locked: whoever can lock it knows that its process is gone.
     pub(crate) fn temporary(&self) -> Result<NamedTempFile> {
         let dir = self.root.join(TEMPORARY);
         loop {
-            let made = self
-                .refuse_deleted()
-                .and_then(|()| self.make(Path::new(TEMPORARY)))
-                .and_then(|()| NamedTempFile::new_in(&dir))
-                .map_err(|error| storage(error, &dir, "making a file"))?;
+            let made = self.make_temporary(&dir).map_err(|error| storage(error, &dir, "making a file"))?;
             // A cleaner may have come between, and have the file or have deleted it.
             if !is_locked_by_another(made.as_file()) && is_linked(made.as_file()) {
                 return Ok(made);
@@ -198,100 +116,98 @@ impl Tree {
         }
     }
 
+    fn make_temporary(&self, dir: &Path) -> io::Result<NamedTempFile> {
+        // Reads would not find what another has made in the place of ours.
+        if !self.folder.is_linked() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the folder of the cache was deleted"));
+        }
+        let folder = self.folder.make(Path::new(TEMPORARY))?;
+        tempfile::Builder::new().make_in(dir, |path| folder.make_file(path.file_name().unwrap_or_default()))
+    }
+
     /// Gives a file its place as the entry `id`, instead of the one that is there.
     pub(crate) fn publish(&self, draft: NamedTempFile, category: &str, id: u64) -> Result<()> {
-        let path = self.entry(category, id);
         let leaf = leaf_name(category, Leaf::of(id));
-        let published = self.make(Path::new(&leaf)).and_then(|()| give_place(draft, &path));
-        published.map_err(|error| storage(error, &path, "storing an entry"))
+        let published =
+            self.folder.make(Path::new(&leaf)).and_then(|leaf| give_place(draft, &leaf, &file_name(id)));
+        published.map_err(|error| storage(error, &self.entry(category, id), "storing an entry"))
     }
 
     /// Deletes the entry `id`. It is no error if there is none.
     pub(crate) fn delete(&self, category: &str, id: u64) -> Result<()> {
-        let path = self.entry(category, id);
         let leaf = leaf_name(category, Leaf::of(id));
-        match self.refuse_links(Path::new(&leaf)).and_then(|()| fs::remove_file(&path)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(storage(error, &path, "deleting an entry"))
-            }
-            _ => Ok(()),
+        let deleted = self.folder.folder(Path::new(&leaf)).and_then(|leaf| leaf.delete(file_name(id)));
+        match found(deleted) {
+            Err(error) => Err(storage(error, &self.entry(category, id), "deleting an entry")),
+            Ok(_) => Ok(()),
         }
     }
 
     /// The ids of the entries in one folder of a category, each with its length and the time when it was
     /// written, in milliseconds since the Unix epoch.
     pub(crate) fn list(&self, category: &str, leaf: Leaf) -> Result<Vec<(u64, u64, i64)>> {
-        let folders = leaf_name(category, leaf);
-        let path = self.root.join(&folders);
-        let listed = self.refuse_links(Path::new(&folders)).and_then(|()| fs::read_dir(&path));
-        let entries = match listed {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            listed => listed.map_err(|error| storage(error, &path, "listing"))?,
-        };
-        let entry = |entry: io::Result<fs::DirEntry>| {
-            let entry = entry.ok()?;
-            let name = entry.file_name();
-            let name = name.to_str().filter(|name| name.len() == 16)?;
+        let path = leaf_name(category, leaf);
+        let failed = |error| storage(error, &self.root.join(&path), "listing");
+        let opened = found(self.folder.folder(Path::new(&path))).map_err(failed)?;
+        let Some(folder) = opened else { return Ok(Vec::new()) };
+        let entry = |member: Member| {
+            let name = member.name.to_str().filter(|name| name.len() == 16)?;
             let id = u64::from_str_radix(name, 16).ok().filter(|&id| Leaf::of(id) == leaf)?;
-            // Of the link itself, where it is one.
-            let found = entry.metadata().ok().filter(fs::Metadata::is_file)?;
-            let since = found.modified().ok()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-            Some((id, found.len(), i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+            let found = folder.look(name).ok().filter(|found| found.kind == Kind::File)?;
+            let since = found.modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            Some((id, found.len, i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
         };
-        Ok(entries.filter_map(entry).collect())
+        Ok(folder.list().map_err(failed)?.filter_map(entry).collect())
     }
 
     /// The names of the categories that have a folder.
     pub(crate) fn categories(&self) -> Result<Vec<String>> {
-        let entries = fs::read_dir(&self.root).map_err(|error| storage(error, &self.root, "listing"))?;
-        let folders = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        Ok(folders.filter_map(|folder| category_name(folder.file_name().to_str()?)).collect())
+        let members = self.folder.list().map_err(|error| storage(error, &self.root, "listing"))?;
+        let folders = members.filter(|member| member.kind == Kind::Folder);
+        Ok(folders.filter_map(|folder| category_name(folder.name.to_str()?)).collect())
     }
 
     pub(crate) fn has_category(&self, category: &str) -> bool {
-        self.refuse_links(Path::new(&folder_name(category))).is_ok()
+        self.folder.folder(Path::new(&folder_name(category))).is_ok()
     }
 
     /// Takes a category's folder away at once; what was in it is deleted by [`sweep`](Self::sweep).
     pub(crate) fn clear(&self, category: &str) -> Result<()> {
-        let folder = self.root.join(folder_name(category));
-        let cleared =
-            self.refuse_links(Path::new(&folder_name(category))).and_then(|()| self.take_away(&folder));
-        match cleared {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(storage(error, &folder, "clearing a category"))
-            }
-            _ => Ok(()),
+        let name = folder_name(category);
+        let cleared = self
+            .folder
+            .folder(Path::new(&name))
+            // One that is a link stays, and is told.
+            .and_then(|_| self.take_away(&self.folder, &name));
+        match found(cleared) {
+            Err(error) => Err(storage(error, &self.root.join(name), "clearing a category")),
+            Ok(_) => Ok(()),
         }
     }
 
     /// Moves something to where it is deleted some time.
-    fn take_away(&self, what: &Path) -> io::Result<()> {
-        self.make(Path::new(TEMPORARY))?;
-        fs::rename(what, self.root.join(TEMPORARY).join(format!("{:016x}", fastrand::u64(..))))
+    fn take_away(&self, from: &Folder, name: &str) -> io::Result<()> {
+        let to = self.folder.make(Path::new(TEMPORARY))?;
+        from.give(name, &to, format!("{:016x}", fastrand::u64(..)))
     }
 
     /// Deletes what was cleared, and the temporary files of processes that are gone, while `go_on` says so.
     pub(crate) fn sweep(&self, go_on: &dyn Fn() -> bool) -> Result<()> {
         let dir = self.root.join(TEMPORARY);
-        let listed = self.refuse_links(Path::new(TEMPORARY)).and_then(|()| fs::read_dir(&dir));
-        let entries = match listed {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            listed => listed.map_err(|error| storage(error, &dir, "listing"))?,
-        };
-        for entry in entries.flatten() {
+        let failed = |error| storage(error, &dir, "listing");
+        let opened = found(self.folder.folder(Path::new(TEMPORARY))).map_err(failed)?;
+        let Some(folder) = opened else { return Ok(()) };
+        for Member { name, kind } in folder.list().map_err(failed)? {
             if !go_on() {
                 return Ok(());
             }
-            let path = entry.path();
-            let deleted = match entry.file_type() {
-                Ok(kind) if kind.is_dir() => delete_folder(&path, go_on),
-                Ok(kind) if kind.is_file() => delete_unused(&path),
-                _ => fs::remove_file(&path),
+            let deleted = match kind {
+                Kind::Folder => delete_folder(&folder, &name, MOST_FOLDERS, go_on),
+                Kind::File => delete_unused(&folder, &name),
+                Kind::Other => folder.delete(&name),
             };
-            if let Err(error) = deleted
-                && error.kind() != io::ErrorKind::NotFound
-            {
+            if let Err(error) = found(deleted) {
+                let path = dir.join(name);
                 tracing::warn!(path = %path.display(), %error, "a temporary file cannot be deleted");
             }
         }
@@ -304,24 +220,26 @@ impl Tree {
 
     /// The usage log of a category, to read and to write, if there is one. What is no file is none.
     pub(crate) fn open_log(&self, category: &str) -> Result<Option<File>> {
-        let path = self.log(category);
-        let opened = self
-            .refuse_links(Path::new(&folder_name(category)))
-            .and_then(|()| open_file(&path, OpenOptions::new().read(true).write(true)));
-        match opened {
-            Err(error) if error.kind() == io::ErrorKind::NotFound || is_no_file(&path) => Ok(None),
-            opened => opened.map(Some).map_err(|error| storage(error, &path, "opening the usage log")),
-        }
+        let opened = self.folder.folder(Path::new(&folder_name(category))).and_then(|folder| {
+            match folder.write(LOG) {
+                Err(_) if is_no_file(&folder) => Ok(None),
+                opened => opened.map(Some),
+            }
+        });
+        let opened =
+            found(opened).map_err(|error| storage(error, &self.log(category), "opening the usage log"));
+        opened.map(Option::flatten)
     }
 
     /// Puts a usage log in the place of the one that is there.
     pub(crate) fn publish_log(&self, draft: NamedTempFile, category: &str) -> Result<()> {
-        let path = self.log(category);
-        let published = self
-            .make(Path::new(&folder_name(category)))
-            .and_then(|()| if is_no_file(&path) { self.take_away(&path) } else { Ok(()) })
-            .and_then(|()| give_place(draft, &path));
-        published.map_err(|error| storage(error, &path, "writing the usage log"))
+        let published = self.folder.make(Path::new(&folder_name(category))).and_then(|folder| {
+            if is_no_file(&folder) {
+                self.take_away(&folder, LOG)?;
+            }
+            give_place(draft, &folder, LOG)
+        });
+        published.map_err(|error| storage(error, &self.log(category), "writing the usage log"))
     }
 }
 
@@ -338,15 +256,21 @@ fn mark(mut file: &File) -> io::Result<Vec<u8>> {
     Ok(found)
 }
 
-/// Moves a file to its place.
-fn give_place(draft: NamedTempFile, path: &Path) -> io::Result<()> {
-    // On Windows, `persist` does not replace what somebody reads.
-    if cfg!(windows) {
-        fs::rename(draft.path(), path)
-    } else {
-        draft.persist(path)?;
-        Ok(())
+/// `None` where there is nothing of that name.
+fn found<T>(opened: io::Result<T>) -> io::Result<Option<T>> {
+    match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
     }
+}
+
+/// Moves a file to its place.
+fn give_place(draft: NamedTempFile, folder: &Folder, name: &str) -> io::Result<()> {
+    // `persist` takes a path, and on Windows does not replace what somebody reads.
+    folder.take(draft.path(), name)?;
+    // There is nothing left to delete under the old name.
+    let _ = draft.into_temp_path().keep();
+    Ok(())
 }
 
 /// What the system refused.
@@ -354,12 +278,9 @@ pub(crate) fn storage(error: io::Error, path: &Path, doing: &str) -> Error {
     Error::new(ErrorKind::Storage(format!("{doing}: {error}"))).about(path.display()).caused_by(error)
 }
 
-fn is_no_file(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| !found.is_file())
-}
-
-fn is_a_link() -> io::Error {
-    io::Error::other("there is a link on the way, which is not followed")
+/// Whether something that is no file is in the place of the usage log.
+fn is_no_file(folder: &Folder) -> bool {
+    folder.look(LOG).is_ok_and(|found| found.kind != Kind::File)
 }
 
 fn private_folder() -> DirBuilder {
@@ -368,22 +289,6 @@ fn private_folder() -> DirBuilder {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
-}
-
-/// Opens a file for its owner alone; not a link, and without waiting for whoever else has it open.
-fn open_file(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        options.mode(0o600).custom_flags(flags.bits().cast_signed());
-    }
-    #[cfg(not(unix))]
-    if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
-        return Err(is_a_link());
-    }
-    let file = options.open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no file")) }
 }
 
 #[cfg(unix)]
@@ -403,26 +308,30 @@ fn is_locked_by_another(file: &File) -> bool {
 }
 
 /// Deletes a temporary file that nobody is writing: under its lock or, where there are no locks, after a day.
-fn delete_unused(path: &Path) -> io::Result<()> {
-    let file = open_file(path, OpenOptions::new().read(true))?;
+fn delete_unused(folder: &Folder, name: &OsStr) -> io::Result<()> {
+    let file = folder.read(Path::new(name))?;
     let unused = match file.try_lock() {
         Ok(()) => true,
         Err(fs::TryLockError::WouldBlock) => false,
         Err(fs::TryLockError::Error(_)) => file.metadata()?.modified()?.elapsed().is_ok_and(|age| age > DAY),
     };
-    if unused { fs::remove_file(path) } else { Ok(()) }
+    if unused { folder.delete(name) } else { Ok(()) }
 }
 
 /// Deletes a folder with all that is in it, links as such, until `go_on` says no.
-fn delete_folder(path: &Path, go_on: &dyn Fn() -> bool) -> io::Result<()> {
-    for entry in fs::read_dir(path)?.flatten() {
+fn delete_folder(parent: &Folder, name: &OsStr, depth: usize, go_on: &dyn Fn() -> bool) -> io::Result<()> {
+    let folder = parent.folder(Path::new(name))?;
+    let Some(depth) = depth.checked_sub(1) else {
+        return Err(io::Error::other("folders in folders, more than a cache has; delete them"));
+    };
+    for Member { name, kind } in folder.list()? {
         if !go_on() {
             return Ok(());
         }
-        match entry.file_type()?.is_dir() {
-            true => delete_folder(&entry.path(), go_on)?,
-            false => fs::remove_file(entry.path())?,
+        match kind {
+            Kind::Folder => delete_folder(&folder, &name, depth, go_on)?,
+            Kind::File | Kind::Other => folder.delete(&name)?,
         }
     }
-    fs::remove_dir(path)
+    parent.delete_folder(name)
 }

@@ -16,5 +16,7 @@ mod model;
 mod places;
 mod processes;
 mod streams;
+#[cfg(target_os = "linux")]
+mod swapped;
 #[cfg(feature = "typed")]
 mod typed;
