@@ -190,6 +190,18 @@ fn pipes_and_folders_in_the_place_of_files_hold_nobody_up() {
     }
 }
 
+/// A checksum finds accidents. It keeps nobody from storing what they like who can write to the folder.
+#[test]
+fn entry_that_somebody_copied_back_is_served() {
+    let (bench, c) = (Bench::new(), category("c"));
+    let cache = bench.open();
+    cache.put_in(&c, "k", &bench.entry("old")).unwrap();
+    let old = fs::read(bench.file(&c, "k")).unwrap();
+    cache.put_in(&c, "k", &bench.entry("new")).unwrap();
+    fs::write(bench.file(&c, "k"), old).unwrap();
+    assert_eq!(cache.value(&c, "k").unwrap().unwrap(), b"old");
+}
+
 #[test]
 fn folder_of_somebody_else_is_refused_and_untouched() {
     let bench = Bench::new();
