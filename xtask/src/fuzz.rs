@@ -29,7 +29,7 @@ const TIMEOUT: u32 = 20;
 /// input that breaks something is in target/fuzz/artifacts. Make it small, put it into fuzz/crashes, where a test replays
 /// it, and mend what it broke:
 ///
-///     cargo +nightly fuzz tmin --features libfuzzer --target-dir target/fuzz TARGET FILE
+///     cargo +nightly fuzz tmin --features libfuzzer --target-dir target/fuzz --sanitizer none TARGET FILE
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Run these only.
