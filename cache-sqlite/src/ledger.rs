@@ -86,10 +86,16 @@ impl<'t> Ledger<'t> {
 
     /// Deletes every entry of a category.
     pub(crate) fn clear(&mut self, category: i64) -> Result<()> {
-        self.conn
+        let cleared = self
+            .conn
             .prepare_cached("DELETE FROM entries WHERE id IN (SELECT id FROM usage WHERE category = ?1)")?
             .execute([category])?;
         self.conn.prepare_cached("DELETE FROM usage WHERE category = ?1")?.execute([category])?;
+        // An entry whose place in the order of use is damaged would stay, and be served. Without the index that takes a look
+        // at every entry of the file.
+        if i64::try_from(cleared) != Ok(self.line(category)?.entries) {
+            self.conn.execute("DELETE FROM entries WHERE category = ?1", [category])?;
+        }
         let line = self.line(category)?;
         (line.entries, line.bytes, line.changed) = (0, 0, true);
         Ok(())

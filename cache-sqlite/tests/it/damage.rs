@@ -283,6 +283,25 @@ fn database_of_another_program_is_refused_and_untouched() {
 }
 
 #[test]
+fn cleared_entry_whose_place_in_the_order_of_use_is_damaged_is_gone() {
+    for change in ["DELETE FROM usage", "UPDATE usage SET category = 7"] {
+        let bench = Bench::new();
+        let (cache, c) = (bench.open(), category("c"));
+        for key in ["a", "b"] {
+            cache.put_in(&c, key, &bench.entry("v")).unwrap();
+        }
+        cache.put_in(&category("d"), "k", &bench.entry("v")).unwrap();
+        cache.flush().unwrap();
+        let id = cache_core::Key::new(&c, "a").unwrap().stable_hash().cast_signed();
+        bench.raw().execute(&format!("{change} WHERE id = ?1"), [id]).unwrap();
+        cache.clear(&c).unwrap();
+        cache.flush().unwrap();
+        assert_eq!(cache.value(&c, "a").unwrap(), None, "{change}");
+        assert!(cache.value(&category("d"), "k").unwrap().is_some());
+    }
+}
+
+#[test]
 fn file_that_replaced_a_damaged_one_is_not_taken_for_it() {
     let bench = Bench::new();
     let other = bench.raw();
