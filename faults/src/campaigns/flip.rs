@@ -74,13 +74,18 @@ impl Fate {
     /// Whether the database is one of less, or of none, and nothing can tell that there was more: it is gone, or of
     /// another version, or its log ends earlier.
     fn has_shorter_database(&self) -> bool {
-        self.changed.contains(Path::new("cache.db-wal")) || self.database().get(60..64) != Some(&[0, 0, 0, 1])
+        self.touches(&["cache.db-wal"]) || self.database().get(60..64) != Some(&[0, 0, 0, 1])
+    }
+
+    /// Whether one of these files is not as it was.
+    fn touches(&self, files: &[&str]) -> bool {
+        files.iter().any(|file| self.changed.contains(Path::new(file)))
     }
 
     fn has_foreign_tree(&self) -> bool {
-        let marker = Path::new("files/.warmstart");
+        let marker = "files/.warmstart";
         // An empty marker is written anew.
-        self.changed.contains(marker) && self.files.get(marker).is_none_or(|marker| !marker.is_empty())
+        self.touches(&[marker]) && self.files.get(Path::new(marker)).is_none_or(|marker| !marker.is_empty())
     }
 
     /// Entries that are there and are not as they were.
@@ -115,6 +120,10 @@ fn first(round: &mut Round, fate: &Fate, folder: &Path) -> Result<()> {
             }
             (Some(file), Some(_)) if has_files => bail!("a damaged entry came out of {}", file.display()),
             (Some(_), Some(_)) => bail!("{place:?} came without its tier"),
+            (None, found) if has_rows && !fate.touches(&["cache.db", "cache.db-wal"]) => {
+                let last = found.with_context(|| format!("the whole row of {place:?} did not come"))?;
+                ensure!(last == template::writes(place) - 1, "{place:?} came as of write {last}");
+            }
             (_, Some(_)) => {}
             (_, None) => missing.push(place),
         }
@@ -122,6 +131,9 @@ fn first(round: &mut Round, fate: &Fate, folder: &Path) -> Result<()> {
     let errors = cache.stats().errors;
     let damaged = if has_files { fate.damaged_entries() } else { 0 };
     ensure!(errors >= damaged, "{errors} errors after {damaged} damaged entries were read");
+    if has_rows && !fate.touches(&["cache.db", "cache.db-wal"]) {
+        ensure!(errors == damaged, "{errors} errors, and the database is whole");
+    }
     let rows = missing.iter().filter(|&&place| file_of(place).is_none()).count();
     if rows > 0 && has_rows && errors == damaged && !fate.has_shorter_database() {
         // What led to them was damaged in a way that SQLite does not see.
