@@ -5,6 +5,7 @@ mod files;
 mod forge;
 mod names;
 mod rows;
+mod types;
 
 use std::{fs, path::Path};
 
@@ -48,11 +49,11 @@ const CASES: [Case; 18] = [
     Case { name: "rows of wrong types", forge: rows::types, meet: rows::meet_types, growth: LITTLE },
     Case { name: "keys of rows that are no text", forge: rows::keys, meet: rows::meet_types, growth: LITTLE },
     Case { name: "totals that lie", forge: rows::totals, meet: rows::meet_totals, growth: LITTLE },
-    Case { name: "other fingerprints", forge: nothing, meet: names::fingerprints, growth: LITTLE },
+    Case { name: "other fingerprints", forge: nothing, meet: types::fingerprints, growth: LITTLE },
     Case {
         name: "values that promise gigabytes",
-        forge: names::values,
-        meet: names::meet_values,
+        forge: types::values,
+        meet: types::meet_values,
         growth: LITTLE,
     },
     Case { name: "keys of every kind", forge: nothing, meet: names::keys, growth: LITTLE },

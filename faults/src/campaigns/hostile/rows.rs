@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use fastrand::Rng;
 use rusqlite::{Connection, params};
 use warmstart::Bytes;
@@ -98,41 +98,34 @@ pub(super) fn codecs(dir: &Path) -> Result<()> {
     put(dir, &rows)
 }
 
-/// Tables that take anything, and something of a wrong type in each column of every row.
+/// Something of a wrong type in each column of a row.
 pub(super) fn types(dir: &Path) -> Result<()> {
-    let database = database(dir)?;
-    loosen(&database)?;
     let columns = [
-        "category",
-        "key",
-        "created_at",
-        "expires_at",
-        "fingerprint",
-        "codec",
-        "raw_size",
-        "size",
-        "checksum",
-        "value",
+        ("entries", "category"),
+        ("entries", "key"),
+        ("entries", "created_at"),
+        ("entries", "expires_at"),
+        ("entries", "fingerprint"),
+        ("entries", "codec"),
+        ("entries", "raw_size"),
+        ("entries", "size"),
+        ("entries", "checksum"),
+        ("entries", "value"),
+        ("usage", "category"),
+        ("usage", "last_access"),
+        ("usage", "access_count"),
     ];
     let things = ["NULL", "'text'", "x'00ff80'", "1.5e300", "-1", "9223372036854775807", "zeroblob(300000)"];
-    let mut number = 0;
-    for column in columns {
-        for thing in things {
-            whole(&database, number)?;
+    let all = || columns.into_iter().flat_map(|column| things.map(|thing| (column, thing))).enumerate();
+    in_loose_tables(dir, |database| {
+        for (number, ((table, column), thing)) in all() {
+            whole(database, number)?;
             let id = id("rows", &hostile(number))?.cast_signed();
-            database.execute(&format!("UPDATE entries SET {column} = {thing} WHERE id = ?1"), [id])?;
-            number += 1;
+            database.execute(&format!("UPDATE {table} SET {column} = {thing} WHERE id = ?1"), [id])?;
         }
-    }
-    for column in ["category", "last_access", "access_count"] {
-        for thing in things {
-            whole(&database, number)?;
-            let id = id("rows", &hostile(number))?.cast_signed();
-            database.execute(&format!("UPDATE usage SET {column} = {thing} WHERE id = ?1"), [id])?;
-            number += 1;
-        }
-    }
-    forged(dir, number)
+        Ok(())
+    })?;
+    forged(dir, all().count())
 }
 
 /// Keys that are no UTF-8, very long, or have a nought within.
@@ -149,29 +142,32 @@ pub(super) fn keys(dir: &Path) -> Result<()> {
     forged(dir, keys.len())
 }
 
-/// What is in these rows comes, or does not; the cache stays on its feet.
+/// What is in these rows comes, or does not. A commit that comes upon damage fails once; the cache stays on its feet.
 pub(super) fn meet_types(dir: &Path, _: Rng) -> Result<()> {
     let entries: usize = std::fs::read_to_string(dir.with_file_name("entries"))?.parse()?;
     let cache = open(dir)?;
+    ensure!(cache.stats().errors == 0, "the database was set aside");
     let handle = cache.bytes("rows")?;
     handle.entries()?;
-    cache.stats();
     let names: Vec<_> = (0..entries).map(hostile).collect();
     let found = handle.get_many(&names);
     for (name, found) in names.iter().zip(found) {
         ensure!(found.is_none_or(|found| *found == b"value"[..]), "{name} is wrong");
         ensure!(handle.get(name).is_none_or(|found| *found == b"value"[..]), "{name} is wrong");
     }
-    cache.flush()?;
-    cache.maintain()?;
+    let twice =
+        |work: &dyn Fn() -> warmstart::Result<()>| work().or_else(|_| cache.flush().and_then(|()| work()));
+    let flush = || twice(&|| cache.flush());
+    flush()?;
+    twice(&|| cache.maintain())?;
     for (number, name) in names.iter().enumerate() {
         if number % 2 == 0 {
-            handle.insert(name, Bytes::from_static(b"new"))?;
-            cache.flush()?;
+            twice(&|| handle.insert(name, Bytes::from_static(b"new")))?;
+            flush()?;
             ensure!(handle.get(name).is_some_and(|found| *found == b"new"[..]), "{name} cannot be stored");
         } else {
-            handle.remove(name)?;
-            cache.flush()?;
+            twice(&|| handle.remove(name))?;
+            flush()?;
             ensure!(handle.get(name).is_none(), "{name} cannot be removed");
         }
     }
@@ -186,20 +182,28 @@ fn whole(database: &Connection, number: usize) -> Result<()> {
     Row { codec: 0, fingerprint: 0, raw_size: 5, value: b"value" }.put(database, "rows", &hostile(number))
 }
 
-/// Makes the tables anew, of the same columns without types.
-fn loosen(database: &Connection) -> Result<()> {
-    database.execute_batch(
-        "DROP VIEW cache_entries;
-         ALTER TABLE entries RENAME TO old_entries;
-         ALTER TABLE usage RENAME TO old_usage;
-         CREATE TABLE entries(id INTEGER PRIMARY KEY, category, key, created_at, expires_at, fingerprint, codec,
-                              raw_size, size, checksum, value);
-         CREATE TABLE usage(id INTEGER PRIMARY KEY, category, last_access, access_count);
-         INSERT INTO entries SELECT * FROM old_entries;
-         INSERT INTO usage SELECT * FROM old_usage;
-         DROP TABLE old_entries;
-         DROP TABLE old_usage;",
-    )?;
+/// Does something while the tables take anything; afterwards they look as if they never had.
+fn in_loose_tables(dir: &Path, work: impl FnOnce(&Connection) -> Result<()>) -> Result<()> {
+    let tables = ["entries", "usage"];
+    let strict = tables.map(|name| -> Result<String> {
+        let sql = "SELECT sql FROM sqlite_schema WHERE name = ?1";
+        Ok(database(dir)?.query_row(sql, [name], |row| row.get(0))?)
+    });
+    let set = |name: &str, sql: &str| -> Result<()> {
+        let schema = database(dir)?;
+        schema.execute_batch("PRAGMA writable_schema = ON")?;
+        let changed = schema.execute("UPDATE sqlite_schema SET sql = ?2 WHERE name = ?1", [name, sql])?;
+        ensure!(changed == 1, "there is no {name}");
+        Ok(())
+    };
+    for (name, sql) in tables.iter().zip(&strict) {
+        let sql = sql.as_ref().map_err(|error| anyhow!("{error:#}"))?;
+        set(name, &sql.replace(" STRICT", "").replace(" NOT NULL", ""))?;
+    }
+    work(&database(dir)?)?;
+    for (name, sql) in tables.into_iter().zip(strict) {
+        set(name, &sql?)?;
+    }
     Ok(())
 }
 
