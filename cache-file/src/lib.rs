@@ -67,8 +67,8 @@
 //!   nothing goes.
 //! - Values that compression does not make an eighth smaller are stored as they are, block by block.
 //! - Reading and writing a stream takes a few MiB of memory, however long it is.
-//! - What a file promises is checked before memory is allocated for it. A value that is read as a whole may have
-//!   up to 512 MiB; a stream has no limit.
+//! - What a file promises is checked before memory is allocated for it: 4 MiB at first, and then as much again as has
+//!   turned out right. A value that is read as a whole may have up to 512 MiB; a stream has no limit.
 //! - Folders belong to their user alone (mode 0700 on Unix), files too (mode 0600). A link in the tree is
 //!   not followed, not even to a place in the tree.
 //!
@@ -81,10 +81,12 @@
 //!
 //! # When a file is damaged
 //!
-//! The first read of a damaged entry is an error and deletes it; the next ones find nothing. A damaged or lost usage
+//! The first read of a damaged entry, or of one that stands in the place of another, is an error and deletes it; the
+//! next ones find nothing. A damaged or lost usage
 //! log does not keep anything from being read: the next maintenance reads the heads of all entries of the category
 //! and writes a new one, in a thread of its own that leaves others half of the disk's time. The order of use is
-//! then that in which the files were written.
+//! then that in which the files were written. A folder whose marker was damaged or lost is taken for somebody else's:
+//! it is refused, and left as it is.
 //!
 //! # Several processes
 //!

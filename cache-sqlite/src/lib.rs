@@ -39,6 +39,8 @@
 //! - The budgets of categories and of the whole cache hold at every commit: the least recently used
 //!   entries go in the transaction that would exceed them. What an entry counts is its key and its value
 //!   as stored (compressed), in bytes. A value that does not fit at all is refused, and nothing goes.
+//! - What a row promises is checked before memory is reserved for it: its value may be no longer than its stored
+//!   bytes can stand for, and no longer than 512 MiB.
 //! - A hit writes nothing: use is counted in memory and written with the next commit.
 //! - Opening does not depend on the number of entries. Neither connections for reading nor the thread
 //!   start before they are needed.
@@ -68,7 +70,8 @@
 //! damaged is replaced by an empty one at the next commit, [`maintain`](cache_core::Tier::maintain) or
 //! open: if nobody else has it open it is kept beside, with `.corrupt` after its name (one is kept),
 //! otherwise it is emptied where it stands. Replaced are only files with our mark; any other file is
-//! refused as [`Foreign`](cache_core::ErrorKind::Foreign) and left as it is.
+//! refused as [`Foreign`](cache_core::ErrorKind::Foreign) and left as it is. One that was found at the open
+//! counts among the [`background_errors`](cache_core::Tier::background_errors), since no read can say what it misses.
 //!
 //! # Files
 //!
