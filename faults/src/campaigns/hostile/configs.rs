@@ -8,9 +8,9 @@ use warmstart::{Bytes, Config};
 
 const WHOLE: &str = include_str!("../../../../examples/warmstart.toml");
 
-/// How many there are, and how many of those that are right are opened: one of so many.
-const CONFIGURATIONS: u32 = 1_500;
-const OPENED: u32 = 10;
+/// How many are made by chance, and how many of those that are right are opened: one of so many.
+const CHANCES: usize = 700;
+const OPENED: u32 = 5;
 
 /// What stands where something else is expected.
 const VALUES: [&str; 28] = [
@@ -50,8 +50,8 @@ pub(super) fn meet(dir: &Path, mut rng: Rng) -> Result<()> {
     fs::create_dir_all(&dir)?;
     let file = dir.join("cache.toml");
     let (mut refused, mut opened) = (0, 0);
-    for _ in 0..CONFIGURATIONS {
-        let text = configuration(&mut rng);
+    let by_chance = (0..CHANCES).map(|_| configuration(&mut rng)).collect::<Vec<_>>();
+    for text in strange_values().chain(by_chance) {
         fs::write(&file, &text)?;
         match Config::from_file(&file) {
             Err(error) => {
@@ -99,6 +99,21 @@ fn opens(config: &Config) -> Result<()> {
     cache.stats();
     cache.maintain()?;
     Ok(cache.close()?)
+}
+
+/// The whole configuration, with each of the values in the place of each other one.
+fn strange_values() -> impl Iterator<Item = Vec<u8>> {
+    let lines: Vec<_> = WHOLE.lines().collect();
+    let places: Vec<_> = (0..lines.len()).filter(|&line| lines[line].contains('=')).collect();
+    places.into_iter().flat_map(move |place| {
+        let lines = lines.clone();
+        VALUES.map(|value| {
+            let key = lines[place].split('=').next().unwrap_or_default();
+            let line = format!("{key}= {value}");
+            let all = lines.iter().enumerate().map(|(at, other)| if at == place { &line } else { *other });
+            all.collect::<Vec<_>>().join("\n").into_bytes()
+        })
+    })
 }
 
 fn configuration(rng: &mut Rng) -> Vec<u8> {

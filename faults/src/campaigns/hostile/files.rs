@@ -128,7 +128,7 @@ pub(super) fn trailers(dir: &Path) -> Result<()> {
 /// begins as a log and goes on as noise.
 pub(super) fn logs(dir: &Path) -> Result<()> {
     let log = |category: &str| dir.join("files").join(category).join("usage.log");
-    let whole = fs::read(log("files"))?;
+    let whole = fs::read(log("files_tight"))?;
     let generation = u64::from_le_bytes(whole.get(16..24).context("a log without a head")?.try_into()?);
     let mut lies = whole.clone();
     let mut rng = Rng::with_seed(1);
@@ -144,8 +144,8 @@ pub(super) fn logs(dir: &Path) -> Result<()> {
             lies.extend(record);
         }
     }
-    fs::write(log("files"), lies)?;
-    OpenOptions::new().write(true).open(log("files_tight"))?.set_len(20 << 20)?;
+    fs::write(log("files_tight"), lies)?;
+    OpenOptions::new().write(true).open(log("files"))?.set_len(20 << 20)?;
     let mut noise = vec![0; 3 << 20];
     rng.fill(&mut noise);
     let head = fs::read(log("files_zstd"))?;
