@@ -1,6 +1,6 @@
 //! Keys and categories.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::{Result, ensure};
 use fastrand::Rng;
@@ -159,6 +159,13 @@ pub(super) fn categories(dir: &Path, _: Rng) -> Result<()> {
             }
         }
         cache.close()?;
+    }
+    // On systems that take capital letters for small ones, or names for devices, these are other folders too.
+    let mut folders = BTreeSet::new();
+    for folder in fs::read_dir(dir.with_file_name("named").join("files"))? {
+        let name = folder?.file_name().to_string_lossy().to_lowercase();
+        let is_device = ["con", "prn", "aux", "nul", "com1", "lpt9"].contains(&name.as_str());
+        ensure!(!is_device && folders.insert(name.clone()), "a folder is called {name}");
     }
     goes_on(&cache)?;
     Ok(cache.close()?)
