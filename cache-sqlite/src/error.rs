@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cache_core::{Error, ErrorKind};
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 /// What went wrong in the database at `path` while `doing` something.
 pub(crate) fn of_sqlite(error: rusqlite::Error, path: &Path, doing: &str) -> Error {
@@ -28,6 +28,12 @@ pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     use ErrorCode::{ConstraintViolation, DatabaseCorrupt, NotADatabase, TypeMismatch};
     let broken = [DatabaseCorrupt, NotADatabase, ConstraintViolation, TypeMismatch];
     error.sqlite_error().is_some_and(|found| found.extended_code == 1 || broken.contains(&found.code))
+}
+
+/// Whether there was no room: on the disk, or for a file that may not be longer.
+pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull) || extended == Some(ffi::SQLITE_IOERR_WRITE)
 }
 
 /// Whether another connection stands in the way for now.

@@ -13,7 +13,7 @@ use crate::{
     SqliteOptions,
     commit::{self, Work},
     connect::{self, WriteConnection, retry},
-    error::{again, is_corrupt, of_sqlite},
+    error::{again, is_corrupt, is_full, of_sqlite},
     file::StoreFile,
     hits::Hits,
     ledger::Left,
@@ -201,8 +201,13 @@ impl Store {
                 let limits = self.limits.lock().clone();
                 let total = self.options.byte_limit.limit();
                 let work = Work { batch: &batch, hits: &hits, limits: &limits, total, all_budgets };
-                retry(self.options.patience(), || commit::commit(conn, &work))
-                    .map_err(|error| of_sqlite(error, self.file.path(), "committing"))
+                let commit = |conn: &mut _| retry(self.options.patience(), || commit::commit(conn, &work));
+                let committed = match commit(conn) {
+                    // What the log holds may be in the database by now, or fit there.
+                    Err(error) if is_full(&error) && self.empty_log(conn).is_ok() => commit(conn),
+                    committed => committed,
+                };
+                committed.map_err(|error| of_sqlite(error, self.file.path(), "committing"))
             }
             None => Err(Error::new(ErrorKind::Closed).about(self.file.path().display())),
         };

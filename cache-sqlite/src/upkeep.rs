@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use cache_core::Result;
+use rusqlite::Connection;
 
 use crate::{commit, store::Store};
 
@@ -29,17 +30,21 @@ impl Store {
         self.expire()?;
         let shrunk = self.give_back_space()?;
         if shrunk || self.file.wal_len() > WAL_KEPT {
-            self.readers.sweep();
-            // Another process's reader may keep the log from being emptied; the next time will do. All
-            // writers wait for as long as SQLite waits for that reader, so it must not wait for long.
-            self.write("emptying the log", |conn| {
-                conn.busy_timeout(CHECKPOINT_WAIT)?;
-                let emptied = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-                conn.busy_timeout(self.options.busy_timeout)?;
-                emptied
-            })?;
+            self.write("emptying the log", |conn| self.empty_log(conn))?;
         }
         Ok(())
+    }
+
+    /// Moves what is in the write-ahead log into the database and gives back its room.
+    ///
+    /// Another process's reader may keep the log from being emptied; the next time will do. All writers wait for as
+    /// long as SQLite waits for that reader, so it must not wait for long.
+    pub(crate) fn empty_log(&self, conn: &Connection) -> rusqlite::Result<()> {
+        self.readers.sweep();
+        conn.busy_timeout(CHECKPOINT_WAIT)?;
+        let emptied = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        conn.busy_timeout(self.options.busy_timeout)?;
+        emptied
     }
 
     fn expire(&self) -> Result<()> {

@@ -37,6 +37,7 @@ fn role_of_a_child_process() {
         "share" => crate::processes::work(path, name),
         "write" => write_until_killed(path),
         "fill" => fill_the_disk(path),
+        "replace" => replace_more_than_the_disk(path),
         #[cfg(unix)]
         "commit" => crate::holes::commit(path, name),
         #[cfg(unix)]
@@ -125,18 +126,43 @@ fn fill_the_disk(path: &str) {
     say(flushed);
 }
 
+/// Writes more than there is room for, of which little stays.
+fn replace_more_than_the_disk(path: &str) {
+    let (c, bench) = (category("c"), Bench::new());
+    let cache = bench.options().open(path).unwrap();
+    for i in 0..300 {
+        cache.put_in(&c, "k", &bench.entry(noise(i, 10_000))).unwrap();
+        cache.flush().unwrap();
+    }
+    say(300);
+}
+
+/// What a child says that may not write files of more than 750 KiB.
 #[cfg(unix)]
-#[test]
-fn full_disk_is_told_and_loses_nothing_that_was_flushed() {
-    let bench = Bench::new();
+fn with_little_room(role: &str, path: &Path) -> String {
     let mut limited = Command::new("sh");
     // A limit on the size of files, without the signal that would end the process at it.
     limited.args(["-c", "trap '' XFSZ; ulimit -f 1500; exec \"$0\" \"$@\""]);
     limited.arg(std::env::current_exe().unwrap());
-    let child = start(limited, "fill", &bench.path(), "");
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
+    let output = start(limited, role, path, "").wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}");
+    said
+}
+
+#[cfg(unix)]
+#[test]
+fn full_disk_takes_writes_that_fit_once_the_log_is_in_the_database() {
+    let bench = Bench::new();
+    with_little_room("replace", &bench.path());
+    assert_eq!(bench.open().value(&category("c"), "k").unwrap().unwrap(), noise(299, 10_000));
+}
+
+#[cfg(unix)]
+#[test]
+fn full_disk_is_told_and_loses_nothing_that_was_flushed() {
+    let bench = Bench::new();
+    let said = with_little_room("fill", &bench.path());
     let line = said.lines().find(|line| line.contains("flushed ")).unwrap();
     let flushed: u64 = line.rsplit(' ').next().unwrap().parse().unwrap();
     let cache = bench.open();
