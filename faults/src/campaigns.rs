@@ -2,6 +2,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod flip;
+pub(crate) mod full;
 pub(crate) mod hostile;
 pub(crate) mod kill;
 pub(crate) mod many;
@@ -22,6 +23,8 @@ pub(crate) enum Name {
     Flip,
     /// The power fails while a process writes.
     Power,
+    /// The disk fills up, or what a process may have of it.
+    Full,
     /// Many processes with many threads use one folder, and some are killed.
     Many,
     /// Threads race for a few keys.
@@ -40,6 +43,7 @@ impl Name {
             Self::Kill => kill::CAMPAIGN,
             Self::Flip => flip::CAMPAIGN,
             Self::Power => power::CAMPAIGN,
+            Self::Full => full::CAMPAIGN,
             Self::Many => many::CAMPAIGN,
             Self::Race => race::CAMPAIGN,
             Self::Clock => clock::CAMPAIGN,

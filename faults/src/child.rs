@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use tempfile::NamedTempFile;
 
-use crate::campaigns::{clock, flip, hostile, kill, many};
+use crate::campaigns::{clock, flip, full, hostile, kill, many};
 
 /// Longer than any child takes that does not hang.
 const HANG: Duration = Duration::from_secs(60);
@@ -34,6 +34,8 @@ pub(crate) enum Role {
     Kill,
     /// Fills a folder until it is killed.
     Flip,
+    /// Writes until it is refused.
+    Full,
     /// One of many processes.
     Many,
     /// Uses a cache while the system's clock is turned.
@@ -47,6 +49,7 @@ impl Orders {
         match self.role {
             Role::Kill => kill::child(&self.dir, self.seed),
             Role::Flip => flip::child(&self.dir),
+            Role::Full => full::child(&self.dir, self.seed),
             Role::Many => many::child(&self.dir, self.seed),
             Role::Clock => clock::child(&self.dir, self.seed),
             Role::Hostile => hostile::child(&self.dir, self.seed),
@@ -59,6 +62,17 @@ pub(crate) struct Child {
     process: process::Child,
     lines: Receiver<String>,
     errors: File,
+}
+
+/// As [`command`], after what a shell does first, such as setting a limit.
+pub(crate) fn command_after(shell: &str, role: Role, dir: &Path, seed: u64) -> Result<Command> {
+    let plain = command(role, dir, seed)?;
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!("{shell}; exec \"$0\" \"$@\"")])
+        .arg(plain.get_program())
+        .args(plain.get_args());
+    Ok(command)
 }
 
 /// The command that plays a role, to be changed before it is [started](Child::start).
