@@ -125,6 +125,28 @@ fn reads_see_immediate_writes_in_their_order() {
 }
 
 #[test]
+fn reader_never_goes_back_to_an_earlier_value() {
+    check(60, || {
+        let bench = Bench::new();
+        let cache = bench.open(batches(9, false));
+        bench.put(&cache, "a", 1).unwrap();
+        cache.flush().unwrap();
+        // Two reads at a time: from then on, a transaction is kept.
+        assert_eq!([(); 2].map(|()| bench.get(&cache, "a")), [Some(1); 2]);
+        let writer = {
+            let (bench, cache) = (bench.clone(), cache.clone());
+            thread::spawn(move || {
+                bench.put(&cache, "a", 2).unwrap();
+                cache.flush().unwrap();
+            })
+        };
+        let seen: Vec<_> = (0..5).map(|_| bench.get(&cache, "a")).collect();
+        assert!(seen.is_sorted(), "{seen:?}");
+        writer.join().unwrap();
+    });
+}
+
+#[test]
 fn expired_entry_that_is_noticed_late_does_not_take_a_new_one_with_it() {
     check(25, || {
         let bench = Bench::new();
