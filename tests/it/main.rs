@@ -5,6 +5,7 @@
 mod config;
 mod crash;
 mod folder;
+mod foreign;
 mod model;
 mod processes;
 #[cfg(feature = "loader")]

@@ -1,0 +1,280 @@
+//! Values, weighers and loaders that call the cache again, or panic: it neither hangs nor is it poisoned.
+
+use std::{
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, OnceLock, Weak, mpsc},
+    thread,
+    time::Duration,
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use warmstart::{Cache, CacheOptions, Handle, Level, LoadError, Route, core::ManualClock};
+
+/// With copies in front of each home, and without.
+const HOMES: [fn() -> Route; 5] = [
+    Route::memory,
+    Route::sqlite,
+    Route::file,
+    || Route::sqlite().without_front(),
+    || Route::file().without_front(),
+];
+
+/// Runs what must not hang; a minute is for ever.
+fn ends(body: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = mpsc::channel();
+    let body = thread::spawn(move || {
+        body();
+        done.send(()).unwrap();
+    });
+    let waited = is_done.recv_timeout(Duration::from_secs(60));
+    assert_ne!(waited, Err(mpsc::RecvTimeoutError::Timeout), "hangs");
+    body.join().unwrap();
+}
+
+/// Where code that the cache runs is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    Serialize,
+    Deserialize,
+    Drop,
+    Weigh,
+    Load,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Mischief {
+    Calls,
+    Panics,
+}
+
+thread_local! {
+    /// What this thread does when it gets there, the next time.
+    static NEXT: Cell<Option<(At, Mischief)>> = const { Cell::new(None) };
+    static DONE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// What the values call: one cache at a time, since the tests take turns.
+static PLACE: Mutex<Weak<Place>> = Mutex::new(Weak::new());
+static TURNS: Mutex<()> = Mutex::new(());
+
+struct Place {
+    cache: Cache,
+    values: Handle<Value>,
+    clock: Arc<ManualClock>,
+    _dir: tempfile::TempDir,
+}
+
+/// Does what is to be done at this place.
+fn arrive(at: At) {
+    let Some((_, mischief)) = NEXT.get().filter(|(next, _)| *next == at) else { return };
+    NEXT.set(None);
+    DONE.set(DONE.get() + 1);
+    match mischief {
+        Mischief::Panics if thread::panicking() => {}
+        Mischief::Panics => panic!("as foreign code may"),
+        Mischief::Calls => {
+            let place = PLACE.lock().unwrap().upgrade();
+            if let Some(place) = place {
+                call_everything(&place);
+            }
+        }
+    }
+}
+
+/// Calls about the key that is under way and about another one.
+fn call_everything(Place { cache, values, .. }: &Place) {
+    for key in ["same", "other"] {
+        values.get(key);
+        values.insert(key, Value::new(2)).unwrap();
+        values.contains(key);
+        let _ = values.get_or_load(key, || Ok::<_, std::fmt::Error>(Value::new(3)));
+        values.remove(key).unwrap();
+        values.get_many(&[key]);
+    }
+    values.insert_many([("same", Value::new(4)), ("other", Value::new(5))]).unwrap();
+    values.entries().unwrap();
+    values.clear().unwrap();
+    cache.flush().unwrap();
+    cache.maintain().unwrap();
+    cache.clear_all().unwrap();
+    cache.stats();
+}
+
+#[derive(Debug, PartialEq)]
+struct Value(u32);
+
+impl Value {
+    fn new(number: u32) -> Self {
+        Self(number)
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        arrive(At::Serialize);
+        serializer.serialize_u32(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        arrive(At::Deserialize);
+        let number = u32::deserialize(deserializer)?;
+        if number == u32::MAX { Err(de::Error::custom("too much")) } else { Ok(Self(number)) }
+    }
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        arrive(At::Drop);
+    }
+}
+
+impl Place {
+    fn open(route: Route) -> Arc<Self> {
+        let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+        let options = CacheOptions::new().dir(dir.path()).clock(clock.clone()).without_maintenance_thread();
+        let cache = options.open_strict().unwrap();
+        let values = cache.define("values", route.ttl(Duration::from_secs(60))).unwrap();
+        let values: Handle<Value> = values.with_weigher(|_| {
+            arrive(At::Weigh);
+            1
+        });
+        let place = Arc::new(Self { cache, values, clock, _dir: dir });
+        *PLACE.lock().unwrap() = Arc::downgrade(&place);
+        place
+    }
+
+    /// Each of the calls that run foreign code, while that misbehaves at `at`.
+    fn misbehave(&self, at: At, mischief: Mischief) {
+        let Self { cache, values, clock, .. } = self;
+        let steps: [&dyn Fn(); 13] = [
+            &|| drop(values.insert("same", Value::new(1))),
+            &|| drop(values.insert("same", Value::new(6))),
+            &|| drop(values.insert_many([("same", Value::new(1)), ("more", Value::new(7))])),
+            &|| drop(values.get("same")),
+            &|| drop(values.get_many(&["same", "more"])),
+            &|| drop(values.remove("same")),
+            &|| {
+                drop(values.get_or_load("same", || -> Result<_, LoadError> {
+                    arrive(At::Load);
+                    Ok(Value::new(8))
+                }))
+            },
+            &|| drop(values.insert("same", Value::new(9))),
+            &|| drop(values.clear()),
+            &|| {
+                drop(values.insert("same", Value::new(9)));
+                clock.advance(Duration::from_secs(61));
+                drop(cache.maintain());
+            },
+            &|| drop(cache.flush()),
+            &|| drop(cache.clear_all()),
+            &|| drop(cache.stats()),
+        ];
+        for step in steps {
+            NEXT.set(Some((at, mischief)));
+            // A panic of the caller's code is the caller's.
+            let _ = catch_unwind(AssertUnwindSafe(step));
+            NEXT.set(None);
+            self.works();
+        }
+    }
+
+    /// It is as good as new.
+    fn works(&self) {
+        self.values.insert("works", Value::new(1)).unwrap();
+        assert_eq!(*self.values.get("works").unwrap(), Value::new(1));
+        self.values.remove("works").unwrap();
+        assert_eq!(self.values.get("works"), None);
+        let load = || Ok::<_, std::fmt::Error>(Value::new(2));
+        assert_eq!(*self.values.get_or_load("works", load).unwrap(), Value::new(2));
+        // From another thread too: no lock was left behind.
+        thread::scope(|scope| {
+            let other = scope.spawn(|| self.values.get("works").is_some());
+            assert!(other.join().unwrap());
+        });
+        self.cache.flush().unwrap();
+    }
+}
+
+fn misbehave(at: At) {
+    ends(move || {
+        let _turn = TURNS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for route in HOMES {
+            for mischief in [Mischief::Calls, Mischief::Panics] {
+                let place = Place::open(route());
+                DONE.set(0);
+                place.misbehave(at, mischief);
+                let in_memory = route().level() == Level::L1;
+                let is_nowhere = in_memory && matches!(at, At::Serialize | At::Deserialize)
+                    || !in_memory && !route().has_front() && at == At::Weigh;
+                assert!(is_nowhere || DONE.get() > 0, "{at:?} at {:?}", route());
+                place.cache.close().unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn value_may_call_the_cache_and_panic_while_it_is_encoded() {
+    misbehave(At::Serialize);
+}
+
+#[test]
+fn value_may_call_the_cache_and_panic_while_it_is_decoded() {
+    misbehave(At::Deserialize);
+}
+
+#[test]
+fn value_may_call_the_cache_and_panic_while_it_is_dropped() {
+    misbehave(At::Drop);
+}
+
+#[test]
+fn weigher_may_call_the_cache_and_panic() {
+    misbehave(At::Weigh);
+}
+
+#[test]
+fn loader_may_call_the_cache_and_panic() {
+    misbehave(At::Load);
+}
+
+/// Closes the cache in the middle of something.
+#[test]
+fn foreign_code_may_close_the_cache() {
+    ends(|| {
+        let _turn = TURNS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for route in HOMES {
+            let place = Place::open(route());
+            let loaded = place.values.get_or_load("k", || {
+                place.cache.close().unwrap();
+                Ok::<_, std::fmt::Error>(Value::new(1))
+            });
+            assert_eq!(*loaded.unwrap(), Value::new(1));
+            assert_eq!(place.values.get("k"), None);
+        }
+    });
+}
+
+/// Holds the last handle of its own cache.
+#[derive(Serialize, Deserialize)]
+struct Holder {
+    #[serde(skip)]
+    place: Arc<OnceLock<Handle<Self>>>,
+}
+
+#[test]
+fn value_may_hold_the_last_handle_of_its_cache() {
+    ends(|| {
+        let cache = warmstart::in_memory().unwrap();
+        let holders = cache.define::<Holder>("holders", Route::memory()).unwrap();
+        let place = Arc::new(OnceLock::new());
+        holders.insert("k", Holder { place: place.clone() }).unwrap();
+        assert!(place.set(holders.clone()).is_ok());
+        drop(cache);
+        holders.remove("k").unwrap();
+    });
+}
