@@ -168,6 +168,9 @@ mod tests {
         let shown = Key::new(&category, &name).unwrap().to_string();
         assert!(shown.starts_with("c/\"ä") && shown.ends_with("\"...") && shown.len() < 100, "{shown}");
         // Nor can a key begin a line of a log.
-        assert_eq!(Key::new(&category, "a\nERROR \u{1b}[2J").unwrap().to_string(), r#"c/"a\nERROR \u{1b}[2J""#);
+        assert_eq!(
+            Key::new(&category, "a\nERROR \u{1b}[2J").unwrap().to_string(),
+            r#"c/"a\nERROR \u{1b}[2J""#
+        );
     }
 }

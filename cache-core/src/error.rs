@@ -133,6 +133,9 @@ impl fmt::Display for Error {
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::UnknownCategory { known } if known.is_empty() => {
+                f.write_str("no such category; none is defined")
+            }
             Self::UnknownCategory { known } => {
                 write!(f, "no such category; there are: {}", known.join(", "))
             }

@@ -91,9 +91,12 @@ impl FileOptions {
     /// - [`ErrorKind::Storage`] when the folder cannot be made or written. The path is in the error.
     pub fn open(self, dir: impl AsRef<Path>) -> Result<FileCache> {
         self.compression.check()?;
-        for (what, limit) in [("a file size", self.max_file_size), ("a byte limit", self.byte_limit)] {
+        for (what, limit) in [("max_file_size", self.max_file_size), ("byte_limit", self.byte_limit)] {
             if limit == Budget::Bytes(0) {
-                return Err(ErrorKind::InvalidOption(format!("{what} of 0 holds nothing")).into());
+                return Err(ErrorKind::InvalidOption(format!(
+                    "{what}: 0 bytes hold nothing; leave it out for no limit"
+                ))
+                .into());
             }
         }
         FileCache::open_with(dir.as_ref(), self)

@@ -79,7 +79,10 @@ impl Tree {
         let found =
             marked.map_err(|error| storage(error, &root.join(MARKER), "reading or writing the marker"))?;
         if found != MARK {
-            let why = format!("its marker is {:?}", String::from_utf8_lossy(&found).trim_end());
+            let why = format!(
+                "its marker is {:?}, of another version or program; choose another folder",
+                String::from_utf8_lossy(&found).trim_end()
+            );
             return Err(Error::new(ErrorKind::Foreign(why)).about(dir.display()));
         }
         Ok((Self { root, folder }, lock))
@@ -97,11 +100,8 @@ impl Tree {
     /// The entry's file, if there is one.
     pub(crate) fn open_entry(&self, category: &str, id: u64) -> Result<Option<(File, u64)>> {
         let path = entry_name(category, id);
-        let opened = self.folder.read(Path::new(&path)).and_then(|file| {
-            let len = file.metadata()?.len();
-            Ok((file, len))
-        });
-        found(opened).map_err(|error| storage(error, &self.root.join(path), "opening"))
+        found(self.folder.read(Path::new(&path)))
+            .map_err(|error| storage(error, &self.root.join(path), "opening"))
     }
 
     /// A new file under a temporary name, locked: whoever can lock it knows that its process is gone.
@@ -309,7 +309,7 @@ fn is_locked_by_another(file: &File) -> bool {
 
 /// Deletes a temporary file that nobody is writing: under its lock or, where there are no locks, after a day.
 fn delete_unused(folder: &Folder, name: &OsStr) -> io::Result<()> {
-    let file = folder.read(Path::new(name))?;
+    let (file, _) = folder.read(Path::new(name))?;
     let unused = match file.try_lock() {
         Ok(()) => true,
         Err(fs::TryLockError::WouldBlock) => false,

@@ -22,12 +22,14 @@ impl Bounds {
     const MAX_SHARDS: usize = 4_096;
 
     pub(crate) fn check(&self) -> Result<()> {
-        let wrong = |why: &str| Err(ErrorKind::InvalidOption(why.into()).into());
-        if self.max_entries == 0 || self.max_bytes == 0 {
-            return wrong("room for nothing: max_entries and max_bytes are at least 1");
+        let wrong = |why: String| Err(ErrorKind::InvalidOption(why).into());
+        for (what, most) in [("max_entries", self.max_entries), ("max_bytes", self.max_bytes)] {
+            if most == 0 {
+                return wrong(format!("{what} of 0 is room for nothing: it is at least 1"));
+            }
         }
-        if self.shards.is_some_and(|shards| !(1..=Self::MAX_SHARDS).contains(&shards)) {
-            return wrong("shards are 1 to 4096");
+        if let Some(shards) = self.shards.filter(|shards| !(1..=Self::MAX_SHARDS).contains(shards)) {
+            return wrong(format!("{shards} shards: there can be 1 to {}", Self::MAX_SHARDS));
         }
         Ok(())
     }

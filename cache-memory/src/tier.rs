@@ -268,7 +268,8 @@ impl MemoryTierBuilder {
     pub fn build(self) -> Result<MemoryTier> {
         self.bounds.check()?;
         if !(self.front_share > 0.0 && self.front_share <= 1.0) {
-            return Err(ErrorKind::InvalidOption("front_share is over 0 and at most 1".into()).into());
+            let why = format!("a front_share of {}: it is over 0 and at most 1", self.front_share);
+            return Err(ErrorKind::InvalidOption(why).into());
         }
         Ok(self.build_unchecked())
     }

@@ -145,7 +145,7 @@ impl Tier for SqliteCache {
     }
 
     fn maintain(&self) -> Result<()> {
-        self.store.queue.lock().check_open()?;
+        self.store.check_open(&self.store.queue.lock())?;
         self.store.maintain()
     }
 

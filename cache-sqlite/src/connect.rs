@@ -40,7 +40,9 @@ pub(crate) fn writer(file: &StoreFile, options: &SqliteOptions) -> Result<WriteC
         _ if marked => {}
         Err(error) if is_corrupt(&error) => {
             if !file.has_our_mark()? {
-                let what = ErrorKind::Foreign("it is no SQLite database, or lost its header".into());
+                let what = ErrorKind::Foreign(
+                    "it is no SQLite database, or lost its header; choose another path, or delete it".into(),
+                );
                 return Err(Error::new(what).about(file.path().display()).caused_by(error));
             }
             tracing::warn!(%error, "the database is damaged");
@@ -110,7 +112,8 @@ fn open(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
         if file.has_other_version()? {
             return Err(corrupt("its header names a version that SQLite only reads".into()));
         }
-        let what = ErrorKind::Storage("the database is read-only".into());
+        let what =
+            ErrorKind::Storage("the database is read-only; make it writable, or choose another path".into());
         return Err(Error::new(what).about(file.path().display()));
     }
     if matches!(owner, Owner::Nobody | Owner::OtherFormat) {
@@ -118,7 +121,7 @@ fn open(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
         owner = Owner::of(&conn).map_err(of)?;
     }
     if owner != Owner::Ours {
-        let what = ErrorKind::Foreign("the database belongs to another program".into());
+        let what = ErrorKind::Foreign("the database belongs to another program; choose another path".into());
         return Err(Error::new(what).about(file.path().display()));
     }
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(of)?;

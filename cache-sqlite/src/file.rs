@@ -64,7 +64,8 @@ impl StoreFile {
         let mut start = [0; 105];
         let read = self.read_start().and_then(|mut file| file.read_exact(&mut start));
         if read.is_ok() && is_of_another(&start) {
-            let what = ErrorKind::Foreign("the database belongs to another program".into());
+            let what =
+                ErrorKind::Foreign("the database belongs to another program; choose another path".into());
             return Err(Error::new(what).about(self.path.display()));
         }
         Ok(())

@@ -73,7 +73,7 @@ impl Store {
     /// Removes all entries of a category.
     pub(crate) fn clear(self: &Arc<Self>, category: &Arc<Category>) -> Result<()> {
         let mut queue = self.queue.lock();
-        queue.check_open()?;
+        self.check_open(&queue)?;
         queue.clear(category);
         self.queued(queue, &[])
     }
@@ -98,7 +98,7 @@ impl Store {
     fn admit(self: &Arc<Self>, weight: usize, asks: Asks) -> Result<MutexGuard<'_, Queue>> {
         loop {
             let queue = self.queue.lock();
-            queue.check_open()?;
+            self.check_open(&queue)?;
             let full = !queue.pending.is_empty()
                 && queue.pending.bytes.saturating_add(weight + OVERHEAD) > self.options.queue_limit;
             let refused = match &queue.failure {

@@ -59,7 +59,7 @@ impl Store {
     }
 
     fn commit_for_reading(&self) -> Result<()> {
-        self.queue.lock().check_open()?;
+        self.check_open(&self.queue.lock())?;
         self.commit()
     }
 }

@@ -29,8 +29,7 @@ impl Store {
         let ids: Vec<i64> = keys.iter().map(id_of).collect();
         let known: Result<Vec<Known>> = {
             let queue = self.queue.lock();
-            queue
-                .check_open()
+            self.check_open(&queue)
                 .map(|()| ids.iter().zip(keys).map(|(&id, key)| queue.look_up(id, key)).collect())
         };
         let known = match known {
@@ -84,7 +83,7 @@ impl Store {
     fn find(self: &Arc<Self>, id: i64, key: &Key<'_>) -> Result<Option<(Stored, Time)>> {
         let known = {
             let queue = self.queue.lock();
-            queue.check_open()?;
+            self.check_open(&queue)?;
             queue.look_up(id, key)
         };
         let row = match known {

@@ -152,22 +152,23 @@ impl SqliteOptions {
     }
 
     fn check(&self) -> Result<()> {
-        let invalid = |why: &str| Err(ErrorKind::InvalidOption(why.into()).into());
+        let invalid = |why: String| Err(ErrorKind::InvalidOption(why).into());
         if self.max_entries() == 0 {
-            return invalid("a batch of 0 entries holds nothing");
+            return invalid("a batch of 0 entries holds nothing: max_entries is at least 1".into());
         }
         if self.byte_limit == Budget::Bytes(0) {
-            return invalid("a byte limit of 0 holds nothing");
+            return invalid("a byte_limit of 0 bytes holds nothing: leave it out for no limit".into());
         }
         if self.queue_limit == 0 {
-            return invalid("a queue of 0 bytes holds nothing");
+            return invalid("a queue_limit of 0 bytes holds nothing: it is at least 1".into());
         }
         if !(1..=64).contains(&self.readers) {
-            return invalid("there can be 1 to 64 readers");
+            return invalid(format!("{} readers: there can be 1 to 64", self.readers));
         }
         // SQLite counts it in milliseconds, with 32 bits.
         if i32::try_from(self.busy_timeout.as_millis()).is_err() {
-            return invalid("the busy timeout is longer than SQLite can count");
+            let (given, most) = (self.busy_timeout, i32::MAX);
+            return invalid(format!("a busy_timeout of {given:?}: SQLite can wait for {most} ms, 24 days"));
         }
         self.pragmas.check()
     }

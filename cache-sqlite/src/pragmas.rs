@@ -123,11 +123,15 @@ impl Pragmas {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        if self.cache_size.is_some_and(|size| i32::try_from(size).is_err()) {
-            return Err(ErrorKind::InvalidOption("cache_size is more than 32 bits".into()).into());
+        let too_large = |what: &str, most: i64| {
+            let why = format!("{what} is too large for SQLite, which takes up to {most}");
+            Err(ErrorKind::InvalidOption(why).into())
+        };
+        if let Some(size) = self.cache_size.filter(|&size| i32::try_from(size).is_err()) {
+            return too_large(&format!("a cache_size of {size}"), i32::MAX.into());
         }
-        if self.mmap_size.is_some_and(|size| i64::try_from(size).is_err()) {
-            return Err(ErrorKind::InvalidOption("mmap_size is more than 63 bits".into()).into());
+        if let Some(size) = self.mmap_size.filter(|&size| i64::try_from(size).is_err()) {
+            return too_large(&format!("an mmap_size of {size} bytes"), i64::MAX);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cache_core::{Category, Error, ErrorKind, Key, Result};
+use cache_core::{Category, Error, Key};
 
 use crate::{record::Record, sync::now};
 
@@ -190,12 +190,6 @@ impl Queue {
         }
     }
 
-    /// # Errors
-    /// The cache is closed.
-    pub(crate) fn check_open(&self) -> Result<()> {
-        if self.closed { Err(ErrorKind::Closed.into()) } else { Ok(()) }
-    }
-
     fn started(&mut self) {
         if !self.pending.is_empty() {
             self.since.get_or_insert_with(now);
@@ -281,7 +275,7 @@ impl Op {
 
 #[cfg(test)]
 mod tests {
-    use cache_core::{Bytes, Entry, Route};
+    use cache_core::{Bytes, Entry, ErrorKind, Route};
 
     use super::*;
     use crate::{SqliteOptions, record::id_of};

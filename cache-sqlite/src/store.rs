@@ -92,6 +92,15 @@ impl Store {
         *self.observer.write() = Some(observer);
     }
 
+    /// Fails if the cache was closed, and says which.
+    pub(crate) fn check_open(&self, queue: &Queue) -> Result<()> {
+        if queue.closed {
+            Err(Error::new(ErrorKind::Closed).about(self.file.path().display()))
+        } else {
+            Ok(())
+        }
+    }
+
     /// Commits all that is queued.
     pub(crate) fn commit(&self) -> Result<()> {
         self.commit_with(|_| true, false, |_| ())

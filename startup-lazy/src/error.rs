@@ -67,6 +67,22 @@ impl LazyError {
         &self.0.kind
     }
 
+    /// What it comes from, down to the innermost, in one line. A cause that the one before it has told already is
+    /// left out.
+    pub(crate) fn write_causes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !told.contains(&text) {
+                write!(f, ": {text}")?;
+                told = text;
+            }
+            cause = error.source();
+        }
+        Ok(())
+    }
+
     /// The path of a cycle, if this error or one that caused it is one: `["a", "b", "a"]`.
     pub fn cycle_path(&self) -> Option<&[&'static str]> {
         let mut error: &(dyn StdError + 'static) = self;
@@ -109,6 +125,9 @@ impl fmt::Display for LazyErrorKind {
                 f.write_str("no lazy has this name")?;
                 if let Some(nearest) = nearest {
                     write!(f, "; is it {nearest:?}?")?;
+                }
+                if known.is_empty() {
+                    return f.write_str("; none is declared");
                 }
                 write!(f, " There are: {}", known.join(", "))
             }

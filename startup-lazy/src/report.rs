@@ -76,7 +76,10 @@ impl fmt::Display for LazyRow {
             None => f.write_str("-")?,
         }
         match &self.last_error {
-            Some(error) if self.state != LazyState::Loaded => write!(f, "\n{:width$}  {}", "", error.kind()),
+            Some(error) if self.state != LazyState::Loaded => {
+                write!(f, "\n{:width$}  {}", "", error.kind())?;
+                error.write_causes(f)
+            }
             _ => Ok(()),
         }
     }

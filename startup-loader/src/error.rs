@@ -110,6 +110,23 @@ impl LoadFailure {
         failure
     }
 
+    /// What the error comes from, down to the innermost, in one line. A cause that the one before it has told
+    /// already is left out.
+    pub(crate) fn write_causes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Error(error) = self else { return Ok(()) };
+        let mut told = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !told.contains(&text) {
+                write!(f, ": {text}")?;
+                told = text;
+            }
+            cause = error.source();
+        }
+        Ok(())
+    }
+
     fn take_reason(&mut self) -> Option<Arc<Self>> {
         match self {
             Self::Skipped { reason, .. } if matches!(**reason, Self::Skipped { .. }) => {

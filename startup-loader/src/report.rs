@@ -132,7 +132,10 @@ impl fmt::Display for LoadReport {
             match &part.outcome {
                 Outcome::Pending => f.write_str("pending")?,
                 Outcome::Loaded => f.write_str("loaded")?,
-                Outcome::Failed(failure) => write!(f, "failed: {failure}")?,
+                Outcome::Failed(failure) => {
+                    write!(f, "failed: {failure}")?;
+                    failure.write_causes(f)?;
+                }
                 Outcome::Skipped(failure) => failure.fmt(f)?,
             }
             if part.attempts > 1 {

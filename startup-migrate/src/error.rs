@@ -201,7 +201,9 @@ impl fmt::Display for ErrorKind {
                 "version {version} would leave {rows} rows that refer to nothing, the first in {table:?}; \
                  it was rolled back"
             ),
-            Self::Integrity(what) => write!(f, "the integrity check failed, rolled back: {what}"),
+            Self::Integrity(what) => {
+                write!(f, "the integrity check failed, rolled back: {what}; restore a backup")
+            }
             Self::Backup(doing) => write!(f, "no backup: {doing}"),
             Self::Storage(doing) => write!(f, "{doing} failed"),
         }

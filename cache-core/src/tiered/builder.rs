@@ -88,20 +88,22 @@ impl Builder {
     /// No tier, two tiers at one level or of one name, a cleanup interval of zero, or a route that cannot be used.
     pub fn build(mut self) -> Result<TieredCache> {
         self.tiers.sort_by_key(|(level, _)| *level);
-        let wrong = |why: &str| Err(ErrorKind::InvalidOption(why.into()).into());
+        let wrong = |why: String| Err(ErrorKind::InvalidOption(why).into());
         if self.tiers.is_empty() {
-            return wrong("a cache needs at least one tier");
+            return wrong("a cache needs at least one tier".into());
         }
-        if self.tiers.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-            return wrong("two tiers at one level");
+        if let Some([(level, one), (_, two)]) = self.tiers.array_windows().find(|[one, two]| one.0 == two.0) {
+            return wrong(format!("two tiers at level {level}: {} and {}", one.name(), two.name()));
         }
         let mut names: Vec<_> = self.tiers.iter().map(|(_, tier)| tier.name()).collect();
         names.sort_unstable();
-        if names.windows(2).any(|pair| pair[0] == pair[1]) {
-            return wrong("two tiers of one name: what they tell and count could not be told apart");
+        if let Some([name, _]) = names.array_windows().find(|[one, two]| one == two) {
+            return wrong(format!(
+                "two tiers of one name, {name:?}: what they tell and count could not be told apart"
+            ));
         }
         if self.cleanup_interval == Some(Duration::ZERO) {
-            return wrong("a cleanup interval of zero would never rest");
+            return wrong("a cleanup interval of zero would never rest".into());
         }
         let inner = Arc::new(Inner {
             tiers: self.tiers,

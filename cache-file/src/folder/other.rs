@@ -47,9 +47,12 @@ impl Folder {
         self.folder(path)
     }
 
-    pub(crate) fn read(&self, path: &Path) -> io::Result<File> {
+    pub(crate) fn read(&self, path: &Path) -> io::Result<(File, u64)> {
         let folder = self.folder(path.parent().unwrap_or(Path::new("")))?;
-        folder.file(Path::new(path.file_name().unwrap_or_default()), OpenOptions::new().read(true))
+        let name = Path::new(path.file_name().unwrap_or_default());
+        let file = folder.file(name, OpenOptions::new().read(true))?;
+        let len = file.metadata()?.len();
+        Ok((file, len))
     }
 
     pub(crate) fn write(&self, name: impl AsRef<Path>) -> io::Result<File> {

@@ -54,8 +54,8 @@ impl Folder {
         Ok(folder)
     }
 
-    /// A file below this folder, for reading.
-    pub(crate) fn read(&self, path: &Path) -> io::Result<File> {
+    /// A file below this folder, for reading, and its length.
+    pub(crate) fn read(&self, path: &Path) -> io::Result<(File, u64)> {
         self.descend(path, OFlags::RDONLY | FILE).and_then(file)
     }
 
@@ -130,7 +130,10 @@ impl Folder {
 
     fn file(&self, name: &Path, flags: OFlags) -> io::Result<File> {
         let mode = Mode::RUSR | Mode::WUSR;
-        rustix::fs::openat(&self.0, name, flags | FILE, mode).map_err(told).and_then(file)
+        rustix::fs::openat(&self.0, name, flags | FILE, mode)
+            .map_err(told)
+            .and_then(file)
+            .map(|(file, _)| file)
     }
 
     #[cfg(target_os = "linux")]
@@ -175,9 +178,10 @@ fn told(error: Errno) -> io::Error {
     if error == Errno::LOOP { is_a_link() } else { error.into() }
 }
 
-fn file(open: OwnedFd) -> io::Result<File> {
+fn file(open: OwnedFd) -> io::Result<(File, u64)> {
     let file = File::from(open);
-    if file.metadata()?.is_file() { Ok(file) } else { Err(is_no_file()) }
+    let found = file.metadata()?;
+    if found.is_file() { Ok((file, found.len())) } else { Err(is_no_file()) }
 }
 
 fn kind_of(kind: FileType) -> Kind {

@@ -10,6 +10,7 @@ mod format;
 #[cfg(unix)]
 mod holes;
 mod hostile;
+mod messages;
 mod model;
 #[cfg(unix)]
 mod places;

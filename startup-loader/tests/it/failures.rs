@@ -64,6 +64,8 @@ fn main_shows_a_failure_with_its_causes() {
         ["unreadable", "skipped, since index failed: unreadable"]
             .map(|it| format!("{it}\n  caused by: {cause}"))
     );
+    let table = report.to_string();
+    assert!(table.contains(&format!("failed: unreadable: {cause}\n")), "{table}");
 }
 
 #[test]
