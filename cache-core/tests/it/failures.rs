@@ -99,7 +99,10 @@ fn unusable_builders_are_refused() {
     let builder = TieredCache::builder;
     for (refused, why) in [
         (builder().build(), "at least one tier"),
-        (builder().tier(Level::L1, tier()).tier(Level::L1, tier()).build(), "two tiers"),
+        (
+            builder().tier(Level::L1, tier()).tier(Level::L1, tier()).build(),
+            "two tiers at level l1: map and map",
+        ),
         (builder().tier(Level::L1, tier()).cleanup_interval(Duration::ZERO).build(), "never rest"),
         (
             builder().tier(Level::L1, tier()).routes(Routes::empty().with("", Route::memory())).build(),

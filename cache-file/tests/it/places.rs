@@ -320,3 +320,25 @@ fn what_may_not_be_written_is_told_and_stays() {
     }
     outcome(start(ordinary(&test), "forbidden", &bench.path(), ""));
 }
+
+#[test]
+fn what_cannot_be_used_is_named_with_what_to_do() {
+    let bench = Bench::new();
+    for (options, said) in [
+        (bench.options().byte_limit(0), "byte_limit: 0 bytes hold nothing; leave it out for no limit"),
+        (bench.options().max_file_size(0), "max_file_size: 0 bytes hold nothing; leave it out for no limit"),
+    ] {
+        let error = options.open(bench.path()).unwrap_err().to_string();
+        assert_eq!(error, format!("not a usable option: {said}"));
+    }
+    drop(bench.open());
+    fs::write(bench.path().join(".warmstart"), "format 9").unwrap();
+    assert_eq!(
+        bench.options().open(bench.path()).unwrap_err().to_string(),
+        format!(
+            "{}: not a cache of ours, left untouched: its marker is \"format 9\", of another version or program; \
+             choose another folder",
+            bench.path().display()
+        )
+    );
+}
