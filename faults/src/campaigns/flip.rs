@@ -7,6 +7,7 @@ mod template;
 use std::{
     collections::BTreeSet,
     convert::Infallible,
+    fs,
     io::Read,
     path::{Path, PathBuf},
 };
@@ -45,11 +46,16 @@ fn round(round: &mut Round) -> Result<()> {
         done.push(what);
     }
     let folder = round.dir().join("cache");
-    lay_out(&files, &folder)?;
     let changed = whole.keys().filter(|&path| files.get(path) != whole.get(path));
     let fate = Fate { changed: changed.cloned().collect(), files };
     let told = format!("after {} in {:?}", done.join(", "), fate.changed);
-    first(round, &fate, &folder).with_context(|| told.clone())?;
+    if round.rng.u32(..5) == 0 {
+        lay_out(&whole, &folder)?;
+        while_open(round, &fate, &folder).with_context(|| format!("open, {told}"))?;
+    } else {
+        lay_out(&fate.files, &folder)?;
+        first(round, &fate, &folder).with_context(|| told.clone())?;
+    }
     again(round, &folder).with_context(|| told.clone())?;
     ensure!(panics::count() == panics, "a thread panicked {told}");
     Ok(())
@@ -162,6 +168,34 @@ fn first(round: &mut Round, fate: &Fate, folder: &Path) -> Result<()> {
     if cache.close().is_err() {
         round.count("closes that failed", 1);
     }
+    Ok(())
+}
+
+/// The damage comes while the cache is open: what was read before may stand in memory.
+fn while_open(round: &mut Round, fate: &Fate, folder: &Path) -> Result<()> {
+    let cache = options(folder).open_strict().context("the open before")?;
+    let handles = handles(&cache)?;
+    let mut read_some = || -> Result<()> {
+        for place in places().filter(|_| round.rng.bool()).collect::<Vec<_>>() {
+            read(&handles[place.0], place, round.rng.u32(..3))?;
+        }
+        Ok(())
+    };
+    read_some()?;
+    // SQLite has one file in its memory: a process that cuts it off ends all that have it open.
+    for path in fate.changed.iter().filter(|path| !path.ends_with("cache.db-shm")) {
+        match fate.files.get(path) {
+            Some(bytes) => fs::write(folder.join(path), bytes)?,
+            None => fs::remove_file(folder.join(path))?,
+        }
+    }
+    read_some()?;
+    fill(&handles, places(), LOADED)?;
+    read_some()?;
+    // Either may say what is wrong.
+    let _ = cache.maintain();
+    let _ = cache.close();
+    round.count("rounds with an open cache", 1);
     Ok(())
 }
 
