@@ -72,11 +72,6 @@ impl Fate {
         self.files.get(Path::new("cache.db")).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether the database lost what says that it is ours.
-    fn has_foreign_database(&self) -> bool {
-        !self.database().is_empty() && self.database().get(68..72) != Some(b"wCac")
-    }
-
     /// Whether the database is one of less, or of none, and nothing can tell that there was more: it is gone, or of
     /// another version, or its log ends earlier.
     fn has_shorter_database(&self) -> bool {
@@ -107,7 +102,7 @@ fn first(round: &mut Round, fate: &Fate, folder: &Path) -> Result<()> {
     let handles = handles(&cache)?;
     let (has_rows, has_files) = tiers(&cache);
     let degraded = cache.stats().degraded;
-    ensure!(has_rows || fate.has_foreign_database(), "no database: {degraded:?}");
+    ensure!(has_rows || is_foreign(fate.database()), "no database: {degraded:?}");
     ensure!(has_files != fate.has_foreign_tree(), "files: {has_files}, {degraded:?}");
     ensure!(degraded.is_some() != (has_rows && has_files), "degraded: {degraded:?}");
 
@@ -212,6 +207,8 @@ fn again(round: &mut Round, folder: &Path) -> Result<()> {
 fn later(folder: &Path, number: u32) -> Result<Result<()>> {
     let cache = options(folder).open().context("a later open")?;
     let uses = tiers(&cache);
+    let degraded = cache.stats().degraded;
+    ensure!(uses.0 || is_foreign(&fs::read(folder.join("cache.db"))?), "no database: {degraded:?}");
     let handles = handles(&cache)?;
     fill(&handles, places().filter(|&(category, key)| !CATEGORIES[category].1 || key != 1), number)?;
     let store = || {
@@ -245,6 +242,11 @@ fn later(folder: &Path, number: u32) -> Result<Result<()>> {
         Ok(cache.close()?)
     };
     Ok(look())
+}
+
+/// Whether a database lost what says that it is ours.
+fn is_foreign(database: &[u8]) -> bool {
+    !database.is_empty() && database.get(68..72) != Some(b"wCac")
 }
 
 /// Whether the database and the files are in use.
