@@ -1,15 +1,19 @@
 //! Values, weighers and loaders that call the cache again, or panic: it neither hangs nor is it poisoned.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, OnceLock, Weak, mpsc},
+    rc::Rc,
+    sync::{Arc, OnceLock, mpsc},
     thread,
     time::Duration,
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use warmstart::{Cache, CacheOptions, Handle, Level, LoadError, Route, core::ManualClock};
+use warmstart::{
+    Cache, CacheOptions, Handle, Level, LoadError, Route, core::ManualClock, file::FileCache,
+    sqlite::SqliteCache,
+};
 
 /// With copies in front of each home, and without.
 const HOMES: [fn() -> Route; 5] = [
@@ -21,7 +25,7 @@ const HOMES: [fn() -> Route; 5] = [
 ];
 
 /// Runs what must not hang; a minute is for ever.
-fn ends(body: impl FnOnce() + Send + 'static) {
+pub(crate) fn ends(body: impl FnOnce() + Send + 'static) {
     let (done, is_done) = mpsc::channel();
     let body = thread::spawn(move || {
         body();
@@ -52,11 +56,9 @@ thread_local! {
     /// What this thread does when it gets there, the next time.
     static NEXT: Cell<Option<(At, Mischief)>> = const { Cell::new(None) };
     static DONE: Cell<u32> = const { Cell::new(0) };
+    /// What is called then.
+    static CALLS: RefCell<Option<Rc<dyn Fn()>>> = const { RefCell::new(None) };
 }
-
-/// What the values call: one cache at a time, since the tests take turns.
-static PLACE: Mutex<Weak<Place>> = Mutex::new(Weak::new());
-static TURNS: Mutex<()> = Mutex::new(());
 
 struct Place {
     cache: Cache,
@@ -74,10 +76,8 @@ fn arrive(at: At) {
         Mischief::Panics if thread::panicking() => {}
         Mischief::Panics => panic!("as foreign code may"),
         Mischief::Calls => {
-            let place = PLACE.lock().unwrap().upgrade();
-            if let Some(place) = place {
-                call_everything(&place);
-            }
+            let calls = CALLS.with(|calls| calls.borrow().clone());
+            calls.unwrap()();
         }
     }
 }
@@ -142,7 +142,9 @@ impl Place {
             1
         });
         let place = Arc::new(Self { cache, values, clock, _dir: dir });
-        *PLACE.lock().unwrap() = Arc::downgrade(&place);
+        let called = Arc::downgrade(&place);
+        let calls = move || called.upgrade().iter().for_each(|place| call_everything(place));
+        CALLS.set(Some(Rc::new(calls)));
         place
     }
 
@@ -157,10 +159,11 @@ impl Place {
             &|| drop(values.get_many(&["same", "more"])),
             &|| drop(values.remove("same")),
             &|| {
-                drop(values.get_or_load("same", || -> Result<_, LoadError> {
+                let load = || -> Result<_, LoadError> {
                     arrive(At::Load);
                     Ok(Value::new(8))
-                }))
+                };
+                drop(values.get_or_load("same", load));
             },
             &|| drop(values.insert("same", Value::new(9))),
             &|| drop(values.clear()),
@@ -201,7 +204,6 @@ impl Place {
 
 fn misbehave(at: At) {
     ends(move || {
-        let _turn = TURNS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for route in HOMES {
             for mischief in [Mischief::Calls, Mischief::Panics] {
                 let place = Place::open(route());
@@ -246,7 +248,6 @@ fn loader_may_call_the_cache_and_panic() {
 #[test]
 fn foreign_code_may_close_the_cache() {
     ends(|| {
-        let _turn = TURNS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for route in HOMES {
             let place = Place::open(route());
             let loaded = place.values.get_or_load("k", || {
@@ -263,7 +264,7 @@ fn foreign_code_may_close_the_cache() {
 #[derive(Serialize, Deserialize)]
 struct Holder {
     #[serde(skip)]
-    place: Arc<OnceLock<Handle<Self>>>,
+    _place: Arc<OnceLock<Handle<Self>>>,
 }
 
 #[test]
@@ -272,9 +273,52 @@ fn value_may_hold_the_last_handle_of_its_cache() {
         let cache = warmstart::in_memory().unwrap();
         let holders = cache.define::<Holder>("holders", Route::memory()).unwrap();
         let place = Arc::new(OnceLock::new());
-        holders.insert("k", Holder { place: place.clone() }).unwrap();
+        holders.insert("k", Holder { _place: place.clone() }).unwrap();
         assert!(place.set(holders.clone()).is_ok());
         drop(cache);
         holders.remove("k").unwrap();
+    });
+}
+
+/// The typed handles of the tiers, without the cache over them.
+#[test]
+fn value_may_call_the_tier_and_panic_in_typed_use_alone() {
+    ends(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let sqlite = SqliteCache::open(dir.path().join("cache.db")).unwrap();
+        let file = FileCache::open(dir.path().join("files")).unwrap();
+        for values in [sqlite.typed::<Value>("values").unwrap(), file.typed::<Value>("values").unwrap()] {
+            let called = values.clone();
+            CALLS.set(Some(Rc::new(move || {
+                for key in ["same", "other"] {
+                    called.insert(key, &Value::new(2)).unwrap();
+                    called.get(key).unwrap();
+                    called.contains(key).unwrap();
+                    called.remove(key).unwrap();
+                }
+                called.entries().unwrap();
+                called.usage().unwrap();
+                called.clear().unwrap();
+            })));
+            let steps: [&dyn Fn(); 4] = [
+                &|| drop(values.insert("same", &Value::new(1))),
+                &|| drop(values.get("same")),
+                &|| drop(values.insert("same", &Value::new(3))),
+                &|| drop(values.get("same")),
+            ];
+            for at in [At::Serialize, At::Deserialize, At::Drop] {
+                for mischief in [Mischief::Calls, Mischief::Panics] {
+                    DONE.set(0);
+                    for step in steps {
+                        NEXT.set(Some((at, mischief)));
+                        let _ = catch_unwind(AssertUnwindSafe(step));
+                        NEXT.set(None);
+                        values.insert("works", &Value::new(4)).unwrap();
+                        assert_eq!(values.get("works").unwrap(), Some(Value::new(4)));
+                    }
+                    assert!(DONE.get() > 0, "{at:?}");
+                }
+            }
+        }
     });
 }

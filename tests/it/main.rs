@@ -7,6 +7,7 @@ mod crash;
 mod folder;
 mod foreign;
 mod model;
+mod observers;
 mod processes;
 #[cfg(feature = "loader")]
 mod profile;

@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::SeqCst},
     },
+    time::Duration,
 };
 
 use shuttle::rand::{Rng, thread_rng};
@@ -199,5 +200,27 @@ fn agree(fixture: &Fixture) {
     for name in KEYS {
         let (front, home) = (fixture.memory.value(name), fixture.home.value(name));
         assert!(front.is_none() || front == home, "{front:?} in front of {home:?}");
+    }
+}
+
+/// After a while, or after two hours, which never pass: then only the end wakes the thread.
+#[test]
+fn cache_ends_with_its_maintenance_thread_whoever_drops_it_last() {
+    for seconds in [1, 7_200] {
+        check(200, move || {
+            let fixture = Fixture::maintained(Duration::from_secs(seconds));
+            let threads = [true, false].map(|closes| {
+                let fixture = fixture.clone();
+                thread::spawn(move || {
+                    let _ = fixture.values.insert("a", 1_u64);
+                    if closes {
+                        fixture.cache.close().unwrap();
+                        assert!(fixture.values.insert("a", 2_u64).is_err());
+                    }
+                })
+            });
+            drop(fixture);
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        });
     }
 }

@@ -1,6 +1,6 @@
 //! Tiers for the models.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use shuttle::rand::{Rng, thread_rng};
 
@@ -114,15 +114,26 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new(room: [usize; 2], fails: u32) -> Arc<Self> {
+        Self::with(room, fails, None)
+    }
+
+    /// With a maintenance thread.
+    pub(crate) fn maintained(interval: Duration) -> Arc<Self> {
+        Self::with([9, 9], 0, Some(interval))
+    }
+
+    fn with(room: [usize; 2], fails: u32, interval: Option<Duration>) -> Arc<Self> {
         let (memory, home) = (Map::new(Level::L1, room[0], 0), Map::new(Level::L2, room[1], fails));
         let cache = TieredCache::builder()
             .tier(Level::L1, memory.clone())
             .tier(Level::L2, home.clone())
             .routes(Routes::empty().with("c", Route::sqlite()))
-            .clock(ManualClock::new())
-            .without_maintenance_thread()
-            .build()
-            .unwrap();
+            .clock(ManualClock::new());
+        let cache = match interval {
+            Some(interval) => cache.cleanup_interval(interval),
+            None => cache.without_maintenance_thread(),
+        };
+        let cache = cache.build().unwrap();
         let values = cache.category("c").unwrap();
         Arc::new(Self { cache, values, memory, home })
     }

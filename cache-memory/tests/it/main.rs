@@ -3,6 +3,7 @@
 
 mod bounds;
 mod expiry;
+mod foreign;
 mod listeners;
 mod model;
 mod tier;

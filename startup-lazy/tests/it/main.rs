@@ -3,6 +3,7 @@
 
 mod background;
 mod cycles;
+mod foreign;
 #[cfg(feature = "dylib")]
 mod library;
 mod loading;

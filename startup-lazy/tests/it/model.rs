@@ -106,8 +106,10 @@ impl<const N: usize> Program<N> {
 fn check(model: impl Fn() + Send + Sync + 'static) {
     let model = Arc::new(model);
     let again = model.clone();
-    shuttle::check_random(move || model(), 2000);
-    shuttle::check_pct(move || again(), 2000, 3);
+    let asked = std::env::var("MODEL_ROUNDS").ok().and_then(|asked| asked.parse().ok());
+    let rounds = asked.unwrap_or(2000);
+    shuttle::check_random(move || model(), rounds);
+    shuttle::check_pct(move || again(), rounds, 3);
 }
 
 fn path(outcome: &Outcome) -> Option<String> {

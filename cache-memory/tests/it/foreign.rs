@@ -1,0 +1,119 @@
+//! Computations that wait for each other, weighers and values that panic.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, Ordering::SeqCst},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use cache_memory::{ManualClock, MemoryCache};
+
+/// Runs what must not hang; a minute is for ever.
+fn ends(body: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = mpsc::channel();
+    let body = thread::spawn(move || {
+        body();
+        done.send(()).unwrap();
+    });
+    let waited = is_done.recv_timeout(Duration::from_secs(60));
+    assert_ne!(waited, Err(mpsc::RecvTimeoutError::Timeout), "hangs");
+    body.join().unwrap();
+}
+
+#[test]
+fn computations_that_wait_for_each_other_over_threads_and_caches_end() {
+    ends(|| {
+        let caches: [MemoryCache<u32, u32>; 3] = [(); 3].map(|()| MemoryCache::default());
+        let all_inside = Barrier::new(3);
+        let get = |place: usize| {
+            caches[place].get_or_insert_with(0, || {
+                all_inside.wait();
+                // Who closes the circle computes for itself.
+                caches[(place + 1) % 3].get_or_insert_with(0, || 1) + 1
+            })
+        };
+        thread::scope(|scope| {
+            for place in 0..3 {
+                scope.spawn(move || assert!((2..=4).contains(&get(place))));
+            }
+        });
+        assert!(caches.iter().all(|cache| cache.contains_key(&0)));
+    });
+}
+
+/// Panics when it is dropped, if it is told to.
+#[derive(Clone)]
+struct Bomb(Arc<AtomicBool>);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !thread::panicking() && self.0.swap(false, SeqCst) {
+            panic!("dropped");
+        }
+    }
+}
+
+#[test]
+fn value_that_panics_when_it_is_dropped_leaves_the_cache_usable() {
+    ends(|| {
+        let (clock, lit) = (ManualClock::new(), Arc::new(AtomicBool::new(false)));
+        let cache = MemoryCache::builder()
+            .max_entries(4)
+            .shards(1)
+            .ttl(Duration::from_secs(1))
+            .clock(clock.clone())
+            .eviction_listener(|_: &u32, _: &Bomb, _| ())
+            .build()
+            .unwrap();
+        let put = |key| cache.insert(key, Bomb(lit.clone())).unwrap();
+        let late = || clock.advance(Duration::from_secs(2));
+        let steps: [&dyn Fn(); 7] = [
+            &|| put(3),
+            &|| put(4),
+            &|| drop(cache.remove(&4)),
+            &|| {
+                late();
+                drop(cache.get(&3));
+            },
+            &|| drop(cache.get_or_insert_with(5, || Bomb(lit.clone()))),
+            &|| cache.clear(),
+            &|| {
+                late();
+                cache.remove_expired();
+            },
+        ];
+        for step in steps {
+            (0..4).for_each(put);
+            lit.store(true, SeqCst);
+            let _ = catch_unwind(AssertUnwindSafe(step));
+            lit.store(false, SeqCst);
+            put(9);
+            assert!(cache.contains_key(&9) && cache.len() <= 4);
+            cache.remove_expired();
+            let counted = cache.iter().count();
+            assert_eq!(cache.len(), counted);
+            cache.clear();
+            assert!(cache.is_empty());
+        }
+    });
+}
+
+#[test]
+fn weigher_that_panics_changes_nothing() {
+    let cache = MemoryCache::builder()
+        .max_bytes(10)
+        .weigher(|_: &u32, &value: &u64| if value == 0 { panic!("weighed") } else { value })
+        .build()
+        .unwrap();
+    cache.insert(1, 6).unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| cache.insert(1, 0))).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| cache.get_or_insert_with(2, || 0))).is_err());
+    assert_eq!((cache.get(&1), cache.stats().bytes), (Some(6), 6));
+    assert_eq!(cache.get_or_insert_with(2, || 4), 4);
+    assert_eq!(cache.stats().bytes, 10);
+}
