@@ -6,7 +6,7 @@ use std::{
     },
 };
 
-use cache_memory::{ErrorKind, MemoryCache};
+use cache_memory::MemoryCache;
 
 #[test]
 fn lookup_takes_the_borrowed_form() {
