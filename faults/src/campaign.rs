@@ -48,6 +48,8 @@ pub(crate) struct Round {
     pub(crate) rng: Rng,
     /// How long it should take, in a campaign that is measured in time.
     pub(crate) time: Duration,
+    /// Whether it runs with every change: a case that has many parts makes do with some of them.
+    pub(crate) short: bool,
     dir: TempDir,
     counts: BTreeMap<&'static str, u64>,
     peaks: BTreeMap<&'static str, u64>,
@@ -79,13 +81,14 @@ pub(crate) struct Violation {
 }
 
 impl Round {
-    fn new(number: u64, seed: u64, time: Duration) -> Result<Self> {
+    fn new(number: u64, seed: u64, time: Duration, short: bool) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("faults-").tempdir()?;
         Ok(Self {
             number,
             seed,
             rng: Rng::with_seed(seed),
             time,
+            short,
             dir,
             counts: BTreeMap::new(),
             peaks: BTreeMap::new(),
@@ -123,7 +126,7 @@ impl Campaign {
             let number = run.outcome.rounds;
             // All cases have one seed, so that each is the same again with the seed that its violation is told with.
             let further = if matches!(self.length, Length::Cases(_)) { 0 } else { number };
-            let round = Round::new(number, seed.wrapping_add(further), run.time())?;
+            let round = Round::new(number, seed.wrapping_add(further), run.time(), short)?;
             run.outcome.rounds += 1;
             if !run.play(round) || run.outcome.violations.len() >= MOST_VIOLATIONS {
                 break;

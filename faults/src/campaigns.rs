@@ -8,6 +8,7 @@ pub(crate) mod kill;
 pub(crate) mod many;
 mod power;
 mod race;
+pub(crate) mod rights;
 mod soak;
 
 use clap::ValueEnum;
@@ -25,6 +26,8 @@ pub(crate) enum Name {
     Power,
     /// The disk fills up, or what a process may have of it.
     Full,
+    /// Folders and files may not be used, vanish, or are replaced.
+    Rights,
     /// Many processes with many threads use one folder, and some are killed.
     Many,
     /// Threads race for a few keys.
@@ -44,6 +47,7 @@ impl Name {
             Self::Flip => flip::CAMPAIGN,
             Self::Power => power::CAMPAIGN,
             Self::Full => full::CAMPAIGN,
+            Self::Rights => rights::CAMPAIGN,
             Self::Many => many::CAMPAIGN,
             Self::Race => race::CAMPAIGN,
             Self::Clock => clock::CAMPAIGN,

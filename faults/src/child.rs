@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use tempfile::NamedTempFile;
 
-use crate::campaigns::{clock, flip, full, hostile, kill, many};
+use crate::campaigns::{clock, flip, full, hostile, kill, many, rights};
 
 /// Longer than any child takes that does not hang.
 const HANG: Duration = Duration::from_secs(60);
@@ -36,6 +36,8 @@ pub(crate) enum Role {
     Flip,
     /// Writes until it is refused.
     Full,
+    /// Uses a cache of which a part is not as it should be.
+    Rights,
     /// One of many processes.
     Many,
     /// Uses a cache while the system's clock is turned.
@@ -50,6 +52,7 @@ impl Orders {
             Role::Kill => kill::child(&self.dir, self.seed),
             Role::Flip => flip::child(&self.dir),
             Role::Full => full::child(&self.dir, self.seed),
+            Role::Rights => rights::child(&self.dir, self.seed),
             Role::Many => many::child(&self.dir, self.seed),
             Role::Clock => clock::child(&self.dir, self.seed),
             Role::Hostile => hostile::child(&self.dir, self.seed),

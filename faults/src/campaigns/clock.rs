@@ -25,9 +25,13 @@ const CASES: &[&str] = &[
     "the system's coarse clock",
 ];
 
-/// So many caches, one after the other, live through so many events in a round.
-const HISTORIES: u32 = 6;
+/// Each cache lives through so many events.
 const STEPS: u32 = 400;
+
+/// So many caches, one after the other, are used in a round.
+fn histories(round: &Round) -> u32 {
+    if round.short { 3 } else { 12 }
+}
 
 /// 2026-01-01T00:00:00Z.
 const START: i64 = 1_767_225_600_000;
@@ -37,7 +41,7 @@ fn round(round: &mut Round) -> Result<()> {
     if case.starts_with("the system's") {
         return system::round(round, case.contains("coarse"));
     }
-    for history in 0..HISTORIES {
+    for history in 0..histories(round) {
         let dir = round.dir().join(history.to_string());
         let mut rng = Rng::with_seed(round.rng.u64(..));
         let mut hand = Manual::new(case);

@@ -12,7 +12,7 @@ use fastrand::Rng;
 use warmstart::core::{Clock, SystemClock, default_clock};
 
 use super::{
-    HISTORIES, STEPS,
+    STEPS, histories,
     history::{HOUR, Hand, History, YEAR},
 };
 use crate::{
@@ -31,7 +31,7 @@ pub(super) fn round(round: &mut Round, coarse: bool) -> Result<()> {
         round.skip("the clocks of the system: libfaketime is not there (Debian: apt-get install faketime)");
         return Ok(());
     };
-    for history in 0..HISTORIES {
+    for history in 0..histories(round) {
         let dir = round.dir().join(history.to_string());
         fs::create_dir(&dir)?;
         fs::write(dir.join(TURNED), "+0")?;
