@@ -256,6 +256,27 @@ fn folder_that_vanishes_is_empty_and_told() {
     assert_eq!(anew.value(&c, "k").unwrap().unwrap(), b"anew");
 }
 
+/// The folder above the cache is replaced by a link to one that looks the same.
+#[test]
+fn folder_that_another_has_put_in_its_place_is_not_touched() {
+    let (bench, c) = (Bench::new(), category("c"));
+    let above = bench.dir.path().join("above");
+    let cache = bench.options().open(above.join("files")).unwrap();
+    cache.put_in(&c, "k", &bench.entry("v")).unwrap();
+    let other = bench.dir.path().join("other");
+    fs::rename(&above, bench.dir.path().join("moved")).unwrap();
+    let theirs = bench.options().open(other.join("files")).unwrap();
+    theirs.put_in(&c, "k", &bench.entry("theirs")).unwrap();
+    symlink(&other, &above).unwrap();
+    // It is still read where it is now, and nothing is written elsewhere.
+    assert!(is_storage(&cache.put_in(&c, "k", &bench.entry("new")).unwrap_err()));
+    assert_eq!(cache.value(&c, "k").unwrap().unwrap(), b"v");
+    cache.clear(&c).unwrap();
+    cache.maintain().unwrap();
+    assert_eq!(theirs.value(&c, "k").unwrap().unwrap(), b"theirs");
+    assert_eq!(theirs.usage(&c).unwrap().entries, 1);
+}
+
 fn allow(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
