@@ -82,11 +82,11 @@
 //! # When a file is damaged
 //!
 //! The first read of a damaged entry, or of one that stands in the place of another, is an error and deletes it; the
-//! next ones find nothing. A damaged or lost usage
-//! log does not keep anything from being read: the next maintenance reads the heads of all entries of the category
+//! next ones find nothing. A damaged or lost usage log does not keep anything from being read: the next maintenance reads the heads of all entries of the category
 //! and writes a new one, in a thread of its own that leaves others half of the disk's time. The order of use is
-//! then that in which the files were written. A folder whose marker was damaged or lost is taken for somebody else's:
-//! it is refused, and left as it is.
+//! then that in which the files were written. A damaged or lost marker is written anew where nothing but
+//! categories is in the folder and one of them has a whole log; otherwise the folder is taken for somebody else's: it is
+//! refused, and left as it is.
 //!
 //! # Several processes
 //!
@@ -198,6 +198,7 @@ mod hits;
 mod index;
 mod lock;
 mod log;
+mod marker;
 mod names;
 mod options;
 mod record;

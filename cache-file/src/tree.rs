@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs::{self, DirBuilder, File},
-    io::{self, Read, Write},
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,20 +14,15 @@ use tempfile::NamedTempFile;
 use crate::{
     folder::{Folder, Kind, Member},
     lock::Lock,
+    marker,
     names::{Leaf, category_name, entry_name, file_name, folder_name, leaf_name},
 };
 
-/// Says that a folder is a cache of ours; held by whoever changes something in it.
-const MARKER: &str = ".warmstart";
-
-/// What the marker holds. Another version gets another number.
-const MARK: &[u8] = b"warmstart cache-file, format 1\n";
-
 /// The folder for what is being written, and for what is being deleted.
-const TEMPORARY: &str = ".tmp";
+pub(crate) const TEMPORARY: &str = ".tmp";
 
 /// The usage log of a category.
-const LOG: &str = "usage.log";
+pub(crate) const LOG: &str = "usage.log";
 
 /// How deep the folders are that are deleted: a cache has three, and each is held open.
 const MOST_FOLDERS: usize = 16;
@@ -60,31 +55,7 @@ impl Tree {
         let root = if cfg!(windows) { std::path::absolute(dir) } else { fs::canonicalize(dir) };
         let root = root.map_err(|error| refused(error, "opening the folder"))?;
         let folder = Folder::at(&root).map_err(|error| refused(error, "opening the folder"))?;
-        let file = match folder.write(MARKER) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let mut inside = folder.list().map_err(|error| refused(error, "listing the folder"))?;
-                // Another process may be making this very cache.
-                if inside.any(|found| found.name != MARKER && found.name != TEMPORARY) {
-                    let why = "the folder holds something, but no cache; choose an empty or a new one";
-                    return Err(Error::new(ErrorKind::Foreign(why.into())).about(dir.display()));
-                }
-                folder.write_or_make(MARKER)
-            }
-            opened => opened,
-        }
-        .map_err(|error| storage(error, &root.join(MARKER), "opening the marker"))?;
-        let mut lock = Lock::new(file);
-        // Windows lets nobody read what another has locked. Elsewhere, who was stopped keeps nobody from opening.
-        let marked = if cfg!(windows) { mark(lock.hold(&root)?.0) } else { mark(&lock.file) };
-        let found =
-            marked.map_err(|error| storage(error, &root.join(MARKER), "reading or writing the marker"))?;
-        if found != MARK {
-            let why = format!(
-                "its marker is {:?}, of another version or program; choose another folder",
-                String::from_utf8_lossy(&found).trim_end()
-            );
-            return Err(Error::new(ErrorKind::Foreign(why)).about(dir.display()));
-        }
+        let lock = marker::open(&folder, dir, &root)?;
         Ok((Self { root, folder }, lock))
     }
 
@@ -241,19 +212,6 @@ impl Tree {
         });
         published.map_err(|error| storage(error, &self.log(category), "writing the usage log"))
     }
-}
-
-/// What the marker holds; an empty one is new.
-fn mark(mut file: &File) -> io::Result<Vec<u8>> {
-    let mut found = Vec::new();
-    file.take(100).read_to_end(&mut found)?;
-    if found.is_empty() {
-        file.write_all(MARK)?;
-        // One that a loss of power has left as zeros would be somebody else's for ever.
-        file.sync_all()?;
-        found.extend(MARK);
-    }
-    Ok(found)
 }
 
 /// `None` where there is nothing of that name.

@@ -290,3 +290,42 @@ fn promises_of_gigabytes_are_refused_before_anything_is_allocated() {
     // The threads of the test reserve some, too.
     assert!(reserved < 450 << 10, "{reserved} KiB");
 }
+
+#[test]
+fn marker_that_was_damaged_or_lost_is_written_anew_where_all_else_is_ours() {
+    let (bench, c) = (Bench::new(), category("c"));
+    bench.open().put_in(&c, "k", &bench.entry("v")).unwrap();
+    let marker = bench.path().join(".warmstart");
+    let whole = fs::read(&marker).unwrap();
+    let damages = [vec![0; whole.len()], b"x".to_vec(), vec![]];
+    for damaged in damages.iter().map(Some).chain([None]) {
+        match damaged {
+            Some(damaged) => fs::write(&marker, damaged).unwrap(),
+            None => fs::remove_file(&marker).unwrap(),
+        }
+        let cache = bench.open();
+        assert_eq!(cache.value(&c, "k").unwrap().unwrap(), b"v");
+        assert_eq!(fs::read(&marker).unwrap(), whole);
+    }
+}
+
+#[test]
+fn marker_that_was_damaged_beside_what_is_not_ours_is_left_alone() {
+    let (bench, c) = (Bench::new(), category("c"));
+    bench.open().put_in(&c, "k", &bench.entry("v")).unwrap();
+    let marker = bench.path().join(".warmstart");
+    for stranger in ["letter.txt", "c/usage.log"] {
+        let path = bench.path().join(stranger);
+        fs::write(&path, "Dear reader").unwrap();
+        for damaged in [Some("x"), None] {
+            match damaged {
+                Some(damaged) => fs::write(&marker, damaged).unwrap(),
+                None => fs::remove_file(&marker).unwrap(),
+            }
+            let error = bench.options().open(bench.path()).unwrap_err();
+            assert!(matches!(error.kind(), cache_core::ErrorKind::Foreign(_)), "{error}");
+            assert_eq!(fs::read(&marker).ok().as_deref(), damaged.map(str::as_bytes));
+        }
+        fs::remove_file(&path).unwrap();
+    }
+}

@@ -353,11 +353,11 @@ fn what_cannot_be_used_is_named_with_what_to_do() {
         assert_eq!(error, format!("not a usable option: {said}"));
     }
     drop(bench.open());
-    fs::write(bench.path().join(".warmstart"), "format 9").unwrap();
+    fs::write(bench.path().join(".warmstart"), "warmstart cache-file, format 9\n").unwrap();
     assert_eq!(
         bench.options().open(bench.path()).unwrap_err().to_string(),
         format!(
-            "{}: not a cache of ours, left untouched: its marker is \"format 9\", of another version or program; \
+            "{}: not a cache of ours, left untouched: its marker is \"warmstart cache-file, format 9\", of another version or program; \
              choose another folder",
             bench.path().display()
         )

@@ -10,6 +10,7 @@ use std::{
     fs,
     io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -47,7 +48,7 @@ fn round(round: &mut Round) -> Result<()> {
     }
     let folder = round.dir().join("cache");
     let changed = whole.keys().filter(|&path| files.get(path) != whole.get(path));
-    let fate = Fate { changed: changed.cloned().collect(), files };
+    let fate = Fate { changed: changed.cloned().collect(), whole: whole.clone(), files };
     let told = format!("after {} in {:?}", done.join(", "), fate.changed);
     if round.rng.u32(..5) == 0 {
         lay_out(&whole, &folder)?;
@@ -63,6 +64,7 @@ fn round(round: &mut Round) -> Result<()> {
 
 /// What became of the files.
 struct Fate {
+    whole: Arc<Files>,
     files: Files,
     changed: BTreeSet<PathBuf>,
 }
@@ -83,10 +85,18 @@ impl Fate {
         files.iter().any(|file| self.changed.contains(Path::new(file)))
     }
 
+    /// Whether the marker of the files is not as it was, in a way that may be another version's, or while no log has its
+    /// whole head any more.
     fn has_foreign_tree(&self) -> bool {
         let marker = "files/.warmstart";
-        // An empty marker is written anew.
-        self.touches(&[marker]) && self.files.get(Path::new(marker)).is_none_or(|marker| !marker.is_empty())
+        let found = self.files.get(Path::new(marker)).map(Vec::as_slice);
+        let heads = |files: &Files| -> BTreeSet<_> {
+            let logs = files.iter().filter(|(path, _)| path.ends_with("usage.log"));
+            logs.filter_map(|(_, log)| Some(log.get(..32)?.to_vec())).collect()
+        };
+        let has_log = !heads(&self.files).is_disjoint(&heads(&self.whole));
+        let is_anothers = found.is_some_and(|found| found.starts_with(b"warmstart cache-file, format "));
+        self.touches(&[marker]) && found != Some(&[]) && (is_anothers || !has_log)
     }
 
     /// Entries that are there and are not as they were.
