@@ -57,16 +57,13 @@ fn loader(seen: &Arc<Seen>) -> Loader {
             Ok(*first + 2)
         })
     };
-    let late = {
-        let run = run();
-        loader.component("late").deadline(Duration::from_nanos(5)).load((), move |context, ()| {
-            run();
-            while !context.is_cancelled() {
-                thread::yield_now();
-            }
-            Ok(())
-        })
-    };
+    // Not counted: its time may be over before its code begins.
+    let late = loader.component("late").deadline(Duration::from_nanos(5)).load((), |context, ()| {
+        while !context.is_cancelled() {
+            thread::yield_now();
+        }
+        Ok(())
+    });
     let here = {
         let run = run();
         loader.add_main("here", (first, second.wanted()), move |_, (first, second)| {
@@ -125,7 +122,8 @@ fn join_returns_once_each_component_is_settled_and_told() {
         let names = ["first", "second", "delayed", "here", "last", "ready"];
         assert!(names.iter().all(|name| loaded(&report, name)), "{report:?}");
         assert!(matches!(report.component("late").unwrap().outcome, Outcome::Failed(_)));
-        assert_eq!(seen.runs.load(SeqCst), 7);
+        // One of them twice.
+        assert_eq!(seen.runs.load(SeqCst), 6);
     });
 }
 
