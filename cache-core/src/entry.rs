@@ -47,6 +47,22 @@ pub fn is_fresh(created_at: i64, expires_at: Option<i64>, now: Time) -> bool {
     created_at <= now.wall && expires_at.is_none_or(|at| now.wall < at)
 }
 
+/// Whether an entry was created so far in the future that the clock of then was wrong, if that of now is right: by more
+/// than a day.
+///
+/// Such an entry could not be served before that time comes. A tier that outlives the process removes it with
+/// maintenance, or entries that a clock was ahead for would fill the disk for good.
+pub fn is_stray(created_at: i64, now: Time) -> bool {
+    now.wall >= FIRST_DAY && created_at.saturating_sub(now.wall) > DAY
+}
+
+/// Milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1_000;
+
+/// 2026-01-01, in milliseconds since the Unix epoch. A clock that reads less has lost its time, as one without a battery
+/// has until the network tells it, and says nothing against an entry.
+const FIRST_DAY: i64 = 1_767_225_600_000;
+
 /// A value as it travels between the cache and its tiers.
 #[derive(Debug, Clone)]
 pub enum Value {

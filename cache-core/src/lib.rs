@@ -72,7 +72,7 @@ pub use clock::{Clock, CoarseClock, ManualClock, SystemClock, Time, default_cloc
 pub use compression::Compression;
 #[cfg(any(feature = "lz4", feature = "zstd"))]
 pub use compression::Packer;
-pub use entry::{EncodeFn, Entry, EntryInfo, Fingerprint, Live, Value, is_fresh};
+pub use entry::{EncodeFn, Entry, EntryInfo, Fingerprint, Live, Value, is_fresh, is_stray};
 pub use error::{Error, ErrorKind, Result};
 pub use route::{Budget, BudgetSpec, Level, Route, Routes, Ttl, days, hours, minutes, seconds};
 pub use stream::{EntryMeta, EntryReader, EntryWriter, Gathered};

@@ -56,6 +56,8 @@ pub(crate) struct Store {
     pub(crate) worker: Worker,
     /// Which of the folders is looked through next.
     pub(crate) audited: AtomicU64,
+    /// When entries of the future are looked for next, by the monotonic clock.
+    pub(crate) strays_at: AtomicU64,
 }
 
 /// What is known of the categories.
@@ -105,6 +107,7 @@ impl Store {
             closed: AtomicBool::new(false),
             worker: Worker::default(),
             audited: AtomicU64::new(fastrand::u64(..)),
+            strays_at: AtomicU64::new(0),
         })
     }
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering::SeqCst},
 };
 
-use cache_core::{Cause, EntryInfo, Result, Usage};
+use cache_core::{Cause, EntryInfo, Result, Time, Usage, is_stray};
 
 use crate::{
     format::Opening,
@@ -19,6 +19,9 @@ use crate::{
 /// How many expired entries are deleted before others get their turn.
 const STEP: usize = 200;
 
+/// How often entries of the future are looked for: nanoseconds.
+const STRAYS_EVERY: u64 = 3_600_000_000_000;
+
 impl Store {
     pub(crate) fn maintain(self: &Arc<Self>) -> Result<()> {
         self.check_open()?;
@@ -26,6 +29,14 @@ impl Store {
         let categories = self.tree.categories()?;
         // What is wrong with one category does not keep the others from their share.
         let tended = categories.iter().map(|category| self.tend(category, leaf)).fold(Ok(()), Result::and);
+        let now = self.options.clock.now();
+        // All that was used while a clock was ahead is looked at: not each time.
+        let tended = if now.monotonic >= self.strays_at.load(SeqCst) {
+            self.strays_at.store(now.monotonic.saturating_add(STRAYS_EVERY), SeqCst);
+            categories.iter().map(|category| self.expire_strays(category, now)).fold(tended, Result::and)
+        } else {
+            tended
+        };
         let kept = self.locked(|shelves, left| self.keep_total(shelves, None, Reading::All, left));
         let worked = if self.options.threaded {
             self.start_work();
@@ -124,6 +135,39 @@ impl Store {
             }
             Ok(expired.len())
         })
+    }
+
+    /// Deletes the entries that were created too far in the future to be right.
+    fn expire_strays(&self, category: &str, now: Time) -> Result<()> {
+        // An entry has been used when it was created, at the earliest.
+        let used_later: Vec<_> = self.locked(|shelves, _| {
+            self.sync(shelves, category, Reading::All)?;
+            let index = shelves.get(category).and_then(Shelf::index);
+            let entries = index.into_iter().flat_map(Index::iter).map(|(id, meta)| (id, *meta));
+            Ok(entries.filter(|(_, meta)| meta.last_used > now.wall).collect())
+        })?;
+        for (id, meta) in used_later {
+            let is_stray = || {
+                let (mut file, len) = self.tree.open_entry(category, id).ok()??;
+                let opening = Opening::read(&mut file, len, &mut self.pool.take().buffer).ok()?;
+                Some(is_stray(opening.head.created_at, now))
+            };
+            if is_stray() != Some(true) {
+                continue;
+            }
+            self.locked(|shelves, left| {
+                self.sync(shelves, category, Reading::All)?;
+                let Some(shelf) = shelves.get_mut(category) else { return Ok(()) };
+                // Unless another has taken its place.
+                match shelf.index().and_then(|index| index.get(id)) {
+                    Some(still) if *still == meta => {
+                        self.dismiss(shelf, category, (id, meta), Cause::Expired, left)
+                    }
+                    _ => Ok(()),
+                }
+            })?;
+        }
+        Ok(())
     }
 
     /// Compares one folder with what is known of it: a process that was killed between the log and the entry, or

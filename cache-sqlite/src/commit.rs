@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use cache_core::{Category, Cause, Key};
+use cache_core::{Category, Cause, Key, Time, is_stray};
 use rusqlite::{Connection, OptionalExtension, Result, TransactionBehavior};
 
 use crate::{
@@ -75,21 +75,43 @@ pub(crate) fn commit(conn: &mut Connection, work: &Work<'_>) -> Result<Vec<Left>
 
 /// Deletes at most `most` entries that have expired.
 pub(crate) fn expire(conn: &mut Connection, now: i64, most: usize) -> Result<Vec<Left>> {
+    let expired = "SELECT e.id, e.category, e.size, e.key, u.access_count, u.last_access, e.created_at
+         FROM entries e LEFT JOIN usage u ON u.id = e.id WHERE e.expires_at <= ?1 LIMIT ?2";
+    delete(conn, (now, i64::try_from(most).unwrap_or(i64::MAX)), expired, |_| true)
+}
+
+/// Deletes the entries that were created too far in the future to be right.
+pub(crate) fn expire_strays(conn: &mut Connection, now: Time) -> Result<Vec<Left>> {
+    // An entry has been used when it was created, at the earliest.
+    let used_later = "SELECT e.id, e.category, e.size, e.key, u.access_count, u.last_access, e.created_at
+         FROM categories c JOIN usage u ON u.category = c.id AND u.last_access > ?1
+         JOIN entries e ON e.id = u.id WHERE e.created_at > ?2";
+    delete(conn, (now.wall.saturating_mul(1_000), now.wall), used_later, |created_at| {
+        is_stray(created_at, now)
+    })
+}
+
+/// Deletes what a query finds, of entries with the times of creation that `which` wants.
+fn delete(
+    conn: &mut Connection,
+    bounds: (i64, i64),
+    query: &str,
+    which: impl Fn(i64) -> bool,
+) -> Result<Vec<Left>> {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut ledger = Ledger::new(&transaction);
-    let mut find = transaction.prepare_cached(
-        "SELECT e.id, e.category, e.size, e.key, u.access_count, u.last_access
-         FROM entries e LEFT JOIN usage u ON u.id = e.id WHERE e.expires_at <= ?1 LIMIT ?2",
-    )?;
-    let mut expired = Vec::new();
-    let mut rows = find.query((now, i64::try_from(most).unwrap_or(i64::MAX)))?;
+    let mut find = transaction.prepare_cached(query)?;
+    let mut found = Vec::new();
+    let mut rows = find.query(bounds)?;
     while let Some(row) = rows.next()? {
-        let (id, category, size) = (integer(row, 0), integer(row, 1), integer(row, 2));
-        expired.push((id, category, size, text(row, 3), integer(row, 4), integer(row, 5)));
+        if which(integer(row, 6)) {
+            let (id, category, size) = (integer(row, 0), integer(row, 1), integer(row, 2));
+            found.push((id, category, size, text(row, 3), integer(row, 4), integer(row, 5)));
+        }
     }
     drop(rows);
     drop(find);
-    for (id, category, size, key, hits, last) in expired {
+    for (id, category, size, key, hits, last) in found {
         ledger.delete(id, category, size)?;
         ledger.tell(category, Cause::Expired, key, hits, last)?;
     }

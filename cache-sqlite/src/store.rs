@@ -54,6 +54,8 @@ pub(crate) struct Store {
     /// What failed while no caller waited for it: commits, and a database that was found damaged at the open.
     pub(crate) background_errors: AtomicU64,
     pub(crate) wal: AtomicBool,
+    /// When entries of the future are looked for next, by the monotonic clock.
+    pub(crate) strays_at: AtomicU64,
 }
 
 /// The connection that writes, and what became of it.
@@ -80,6 +82,7 @@ impl Store {
             damaged: AtomicBool::new(false),
             // All that was in it is missing, and no read will say why.
             background_errors: AtomicU64::new(connection.replaced.into()),
+            strays_at: AtomicU64::new(0),
             writer: Mutex::new(Writer { connection: Some(connection), replacements: 0 }),
             file,
             options,

@@ -1,6 +1,9 @@
 //! Maintenance: what has expired goes, budgets are kept, space is given back.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
+};
 
 use cache_core::Result;
 use rusqlite::Connection;
@@ -9,6 +12,9 @@ use crate::{commit, store::Store};
 
 /// How many expired entries are deleted in one transaction.
 const EXPIRED_STEP: usize = 500;
+
+/// How often entries of the future are looked for: nanoseconds.
+const STRAYS_EVERY: u64 = 3_600_000_000_000;
 
 /// How many free pages are given back in one transaction.
 const VACUUM_STEP: u32 = 1_000;
@@ -54,9 +60,18 @@ impl Store {
                 self.write("deleting expired entries", |conn| commit::expire(conn, now, EXPIRED_STEP))?;
             self.tell(&left);
             if left.len() < EXPIRED_STEP {
-                return Ok(());
+                break;
             }
         }
+        let now = self.options.clock.now();
+        // All that was used while a clock was ahead is looked at: not each time.
+        if now.monotonic < self.strays_at.load(SeqCst) {
+            return Ok(());
+        }
+        let left = self.write("deleting entries of the future", |conn| commit::expire_strays(conn, now))?;
+        self.strays_at.store(now.monotonic.saturating_add(STRAYS_EVERY), SeqCst);
+        self.tell(&left);
+        Ok(())
     }
 
     /// Gives free pages back to the file system, if they are many. True if there were.

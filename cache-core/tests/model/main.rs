@@ -38,7 +38,7 @@ pub use src::{
     clock::{Clock, CoarseClock, ManualClock, SystemClock, Time, default_clock},
     codec,
     compression::Compression,
-    entry::{EncodeFn, Entry, EntryInfo, Fingerprint, Live, Value, is_fresh},
+    entry::{EncodeFn, Entry, EntryInfo, Fingerprint, Live, Value, is_fresh, is_stray},
     error::{Error, ErrorKind, Result},
     route::{Budget, BudgetSpec, Level, Route, Routes, Ttl, days, hours, minutes, seconds},
     stats,

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use cache_core::{Category, Compression, Route, Tier};
+use cache_core::{Category, Clock, Compression, ManualClock, Route, Tier};
 use cache_file::FileCache;
 
 use crate::bench::{Bench, Calls, category, noise, stored_len, with};
@@ -257,4 +257,32 @@ fn category_that_cannot_be_maintained_does_not_keep_others_from_it() {
     for c in &others {
         assert!(bench.log(c).exists(), "{}", c.name());
     }
+}
+
+#[test]
+fn entry_of_a_clock_that_was_far_ahead_goes_with_maintenance() {
+    let (bench, c) = (Bench::new(), category("c"));
+    let (now, year) = (bench.clock.now().wall, 365 * 24 * 3_600_000_i64);
+    let cache = bench.open();
+    cache.put_in(&c, "now", &bench.entry("v")).unwrap();
+    for (key, ahead) in [("an hour", 3_600_000), ("a year", year)] {
+        bench.clock.set_wall(now + ahead);
+        cache.put_in(&c, key, &bench.entry("v")).unwrap();
+        cache.value(&c, "now").unwrap().unwrap();
+    }
+    drop(cache);
+    // A clock that has lost its time says nothing against what others have stored.
+    let lost = bench.options().clock(ManualClock::at(0)).open(bench.path()).unwrap();
+    lost.maintain().unwrap();
+    assert_eq!(lost.usage(&c).unwrap().entries, 3);
+    drop(lost);
+    bench.clock.set_wall(now);
+    let cache = bench.open();
+    cache.maintain().unwrap();
+    assert_eq!(cache.usage(&c).unwrap().entries, 2);
+    assert!(cache.value(&c, "a year").unwrap().is_none());
+    // The clock comes round to what was stored within a day.
+    bench.clock.set_wall(now + 3_600_000);
+    assert_eq!(cache.value(&c, "an hour").unwrap().unwrap(), b"v");
+    assert_eq!(cache.value(&c, "now").unwrap().unwrap(), b"v");
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cache_core::{Compression, ErrorKind, Key, Put, Route, Tier, Ttl, Unguarded};
+use cache_core::{Clock, Compression, ErrorKind, Key, ManualClock, Put, Route, Tier, Ttl, Unguarded};
 use cache_sqlite::{Durability, SqliteCache};
 
 use crate::bench::{Bench, Calls, category};
@@ -311,4 +311,32 @@ fn inserts_are_accepted_again_after_a_failed_commit_of_use_alone() {
         assert!(start.elapsed() < Duration::from_secs(10), "{error}");
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn entry_of_a_clock_that_was_far_ahead_goes_with_maintenance() {
+    let (bench, c) = (Bench::new(), category("c"));
+    let (now, year) = (bench.clock.now().wall, 365 * 24 * 3_600_000_i64);
+    let cache = bench.open();
+    cache.put_in(&c, "now", &bench.entry("v")).unwrap();
+    for (key, ahead) in [("an hour", 3_600_000), ("a year", year)] {
+        bench.clock.set_wall(now + ahead);
+        cache.put_in(&c, key, &bench.entry("v")).unwrap();
+        cache.value(&c, "now").unwrap().unwrap();
+    }
+    drop(cache);
+    // A clock that has lost its time says nothing against what others have stored.
+    let lost = bench.options().clock(ManualClock::at(0)).open(bench.path()).unwrap();
+    lost.maintain().unwrap();
+    assert_eq!(lost.usage(&c).unwrap().entries, 3);
+    drop(lost);
+    bench.clock.set_wall(now);
+    let cache = bench.open();
+    cache.maintain().unwrap();
+    assert_eq!(cache.usage(&c).unwrap().entries, 2);
+    assert!(cache.value(&c, "a year").unwrap().is_none());
+    // The clock comes round to what was stored within a day.
+    bench.clock.set_wall(now + 3_600_000);
+    assert_eq!(cache.value(&c, "an hour").unwrap().unwrap(), b"v");
+    assert_eq!(cache.value(&c, "now").unwrap().unwrap(), b"v");
 }
