@@ -9,7 +9,7 @@ use anyhow::Result;
 use fastrand::Rng;
 use warmstart::core::{Clock, ManualClock};
 
-use self::history::{DAY, HOUR, Hand, History, YEAR};
+use self::history::{DAY, HOUR, Hand, History, START, YEAR};
 use crate::campaign::{Campaign, Length, Round};
 
 pub(crate) const CAMPAIGN: Campaign = Campaign { name: "clock", length: Length::Cases(CASES), round };
@@ -32,9 +32,6 @@ const STEPS: u32 = 400;
 fn histories(round: &Round) -> u32 {
     if round.short { 3 } else { 12 }
 }
-
-/// 2026-01-01T00:00:00Z.
-const START: i64 = 1_767_225_600_000;
 
 fn round(round: &mut Round) -> Result<()> {
     let case = CASES[usize::try_from(round.number)?];

@@ -11,6 +11,9 @@ use warmstart::{
 
 use crate::stamp::{Stamp, name};
 
+/// 2026-01-01T00:00:00Z.
+pub(super) const START: i64 = 1_767_225_600_000;
+
 pub(super) const HOUR: i64 = 3_600_000;
 pub(super) const DAY: i64 = 24 * HOUR;
 pub(super) const YEAR: i64 = 365 * DAY;
@@ -298,6 +301,8 @@ impl<'a, H: Hand> History<'a, H> {
         let (before, life) = (self.now(), self.life);
         self.cache.maintain()?;
         for ((shelf, _), written) in &mut self.written {
+            // What a clock that was far ahead has left is not kept for good.
+            written.lapsed |= before.wall < written.at[1].wall.saturating_sub(DAY);
             written.dead |= written.has_expired(before);
             written.dead |= !SHELVES[*shelf].persistent && written.has_aged(before, life);
         }
@@ -328,7 +333,11 @@ impl<'a, H: Hand> History<'a, H> {
         let now = self.now();
         for (i, shelf) in SHELVES.iter().enumerate() {
             let of = self.written.iter().filter(|((shelf, _), _)| *shelf == i);
-            let most = of.filter(|(_, written)| !written.has_expired(now)).count();
+            let stays = |written: &Written| {
+                let stray = now.wall >= START && written.at[0].wall > now.wall.saturating_add(DAY);
+                !stray && !written.has_expired(now)
+            };
+            let most = of.filter(|(_, written)| stays(written)).count();
             let stats = self.cache.stats();
             let category = stats.categories.iter().find(|category| category.name == shelf.name);
             let usage = category.and_then(|category| category.tiers.last()).context("no tier")?.usage;
