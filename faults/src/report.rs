@@ -38,25 +38,32 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:<10} {:>7} {:>8} {:>10}  what happened",
-            "campaign", "rounds", "seconds", "violations"
-        )?;
+        writeln!(f, "{:<10} {:>7} {:>8} {:>10}", "campaign", "rounds", "seconds", "violations")?;
         for outcome in &self.campaigns {
-            let counts: Vec<_> = outcome
-                .counts
-                .iter()
-                .chain(&outcome.peaks)
-                .map(|(what, times)| format!("{what} {times}"))
-                .collect();
             let Outcome { campaign, rounds, seconds, .. } = outcome;
             let violations = outcome.violations.len();
-            writeln!(f, "{campaign:<10} {rounds:>7} {seconds:>8.1} {violations:>10}  {}", counts.join(", "))?;
+            writeln!(f, "{campaign:<10} {rounds:>7} {seconds:>8.1} {violations:>10}")?;
+            let counts = outcome.counts.iter().chain(&outcome.peaks);
+            for line in lines(counts.map(|(what, times)| format!("{times} {what}"))) {
+                writeln!(f, "    {line}")?;
+            }
             for skipped in &outcome.skipped {
-                writeln!(f, "{campaign:<10} LEFT OUT: {skipped}")?;
+                writeln!(f, "    LEFT OUT: {skipped}")?;
             }
         }
         writeln!(f, "seed {}", self.seed)
     }
+}
+
+/// Some words in lines that fit a terminal.
+fn lines(words: impl Iterator<Item = String>) -> Vec<String> {
+    const WIDTH: usize = 100;
+    let mut lines: Vec<String> = vec![];
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.len() + word.len() < WIDTH => *line += &format!(", {word}"),
+            _ => lines.push(word),
+        }
+    }
+    lines
 }

@@ -89,7 +89,7 @@ fn round(round: &mut Round) -> Result<()> {
         return Ok(());
     };
     if case.growth == LITTLE {
-        round.peak("memory (KiB)", grown);
+        round.peak("KiB of memory more, at most", grown);
     }
     ensure!(grown <= case.growth, "{:?} took {grown} KiB of memory", case.name);
     Ok(())

@@ -80,7 +80,7 @@ fn round(round: &mut Round) -> Result<()> {
 
         let start = Instant::now();
         let cache = options(&folder).open_strict().context("the next open")?;
-        round.peak("slowest open (us)", u64::try_from(start.elapsed().as_micros())?);
+        round.peak("us of the slowest open", u64::try_from(start.elapsed().as_micros())?);
         let entries = check(&cache, &mut possible, |_| false)?;
         round.count("values", entries);
         tidy(&cache, &folder)?;

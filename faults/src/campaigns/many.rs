@@ -95,7 +95,7 @@ fn round(round: &mut Round) -> Result<()> {
         for line in &said {
             let Some(slowest) = line.strip_prefix("slowest ") else { continue };
             let slowest = slowest.parse()?;
-            round.peak("slowest call (ms)", slowest);
+            round.peak("ms of the slowest call", slowest);
             ensure!(Duration::from_millis(slowest) <= LONGEST, "a call took {slowest} ms");
         }
         round.count("lines of journals", said.len() as u64);

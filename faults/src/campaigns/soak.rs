@@ -167,10 +167,10 @@ fn flat(round: &mut Round, samples: &[Sample]) -> Result<()> {
     };
     type Measure = (&'static str, fn(&Sample) -> u64, u64);
     let measures: [Measure; 4] = [
-        ("memory (bytes)", |sample| sample.memory, 16 << 20),
+        ("bytes of memory", |sample| sample.memory, 16 << 20),
         ("file handles", |sample| sample.handles, 4),
         ("threads", |sample| sample.threads, 1),
-        ("disk (bytes)", |sample| sample.disk, 4 << 20),
+        ("bytes on disk", |sample| sample.disk, 4 << 20),
     ];
     for (what, of, slack) in measures {
         let (early, late) = (middle(1, of), middle(4, of));
