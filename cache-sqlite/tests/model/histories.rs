@@ -14,7 +14,7 @@ use shuttle::rand::{Rng, thread_rng};
 use crate::{
     Durability, SqliteCache,
     bench::{Bench, batches, number},
-    sync::{check, thread},
+    sync::{AtomicBool, check, thread},
 };
 
 const KEYS: [&str; 2] = ["a", "b"];
@@ -133,14 +133,20 @@ fn reader_never_goes_back_to_an_earlier_value() {
         cache.flush().unwrap();
         // Two reads at a time: from then on, a transaction is kept.
         assert_eq!([(); 2].map(|()| bench.get(&cache, "a")), [Some(1); 2]);
+        let is_written = Arc::new(AtomicBool::new(false));
         let writer = {
-            let (bench, cache) = (bench.clone(), cache.clone());
+            let (bench, cache, is_written) = (bench.clone(), cache.clone(), is_written.clone());
             thread::spawn(move || {
                 bench.put(&cache, "a", 2).unwrap();
                 cache.flush().unwrap();
+                is_written.store(true, SeqCst);
             })
         };
-        let seen: Vec<_> = (0..5).map(|_| bench.get(&cache, "a")).collect();
+        let reads = std::iter::repeat_with(|| {
+            thread::yield_now();
+            bench.get(&cache, "a")
+        });
+        let seen: Vec<_> = reads.take_while(|_| !is_written.load(SeqCst)).collect();
         assert!(seen.is_sorted(), "{seen:?}");
         writer.join().unwrap();
     });
