@@ -126,7 +126,7 @@ fn reads_see_immediate_writes_in_their_order() {
 
 #[test]
 fn reader_never_goes_back_to_an_earlier_value() {
-    check(60, || {
+    check(300, || {
         let bench = Bench::new();
         let cache = bench.open(batches(9, false));
         bench.put(&cache, "a", 1).unwrap();
