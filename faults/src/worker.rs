@@ -142,8 +142,9 @@ impl<'a, W: Write> Worker<'a, W> {
 
     fn load(&mut self, place: Place, shared: bool) -> Result<()> {
         let (stamp, key) = (self.stamp(place.1), name(place.1));
-        // A loaded value is only stored if nothing is there: shared entries alone, of which nothing is promised.
-        if shared {
+        // A loaded value is only stored if nothing is there, and if it fits, and nobody is told whether it was: so only
+        // shared entries, of which nothing is promised, and only where there is room.
+        if shared && !SHELVES[place.0].tight {
             self.reads += 1;
             let load = || Ok::<_, std::io::Error>(Bytes::from(stamp.value()));
             let loaded = self.handles[place.0].get_or_load(&key, load).context("load")?;
