@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use warmstart::Bytes;
 
 use self::{
-    stage::{Fault, MARKER, PARTS, Stage},
+    stage::{Fault, PARTS, Stage},
     user::{When, prepare, use_it},
 };
 use crate::{
@@ -159,10 +159,6 @@ impl Scene {
         }
 
         stage.mend(&made)?;
-        if part == MARKER && fault == Fault::Gone {
-            // Nothing says any more that the folder is a cache, and that is said.
-            return Ok(Some(said));
-        }
         let cache = options(&stage.cache).open_strict().context("once it is as it should be")?;
         for (handle, shelf) in handles(&cache)?.iter().zip(SHELVES) {
             handle.insert("later", Bytes::from_static(b"later")).with_context(|| shelf.name)?;

@@ -53,7 +53,7 @@ pub(super) const PARTS: [&str; 12] = [
     ENTRY,
 ];
 
-pub(super) const MARKER: &str = "files/.warmstart";
+const MARKER: &str = "files/.warmstart";
 const CATEGORY: &str = "files/files";
 const LEAF: &str = "leaf";
 const ENTRY: &str = "entry";
@@ -149,9 +149,6 @@ impl Stage {
             Fault::Gone => Ok(()),
             _ => {
                 delete(&made.path)?;
-                if made.path.ends_with(MARKER) {
-                    fs::copy(self.outside.join("copy"), &made.path)?;
-                }
                 Ok(())
             }
         }
