@@ -22,12 +22,14 @@ pub(crate) fn of_io(error: std::io::Error, path: &Path, doing: &str) -> Error {
 
 /// Whether SQLite found the file to be broken, as opposed to being refused something.
 ///
-/// That a statement of ours is no good (code 1, `SQLITE_ERROR`), or that what it stores breaks a rule, says
+/// That a statement of ours is no good (`SQLITE_ERROR`), or that what it stores breaks a rule, says
 /// that the tables, or the numbers in them, are not as we leave them.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     use ErrorCode::{ConstraintViolation, DatabaseCorrupt, NotADatabase, TypeMismatch};
     let broken = [DatabaseCorrupt, NotADatabase, ConstraintViolation, TypeMismatch];
-    error.sqlite_error().is_some_and(|found| found.extended_code == 1 || broken.contains(&found.code))
+    error
+        .sqlite_error()
+        .is_some_and(|found| found.extended_code == ffi::SQLITE_ERROR || broken.contains(&found.code))
 }
 
 /// Whether there was no room: on the disk, or for a file that may not be longer.

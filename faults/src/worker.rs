@@ -96,14 +96,17 @@ impl<'a, W: Write> Worker<'a, W> {
         let place = (shelf, key);
         let start = Instant::now();
         match self.rng.u32(..100) {
-            0..45 => self.insert(place, shared)?,
-            45..55 => self.remove(place, shared)?,
-            55..90 => self.read(place)?,
-            90..92 => self.read_many(shelf)?,
-            92..94 => self.load(place, shared)?,
-            94 => drop(self.handles[shelf].entries().context("entries")?),
-            95 => drop(self.cache.stats()),
-            96 => self.cache.maintain().context("maintain")?,
+            0..44 => self.insert(place, shared)?,
+            44..54 => self.remove(place, shared)?,
+            54..87 => self.read(place)?,
+            87 => drop(self.handles[shelf].contains(&name(key))),
+            88..90 => self.read_many(shelf)?,
+            90..92 => self.load(place, shared)?,
+            92 => drop(self.handles[shelf].entries().context("entries")?),
+            93 => drop(self.cache.stats()),
+            94 => self.cache.maintain().context("maintain")?,
+            95 => self.clear(shelf)?,
+            96 => self.insert_many(shelf)?,
             _ => self.flush()?,
         }
         self.slowest = self.slowest.max(start.elapsed());
@@ -138,6 +141,21 @@ impl<'a, W: Write> Worker<'a, W> {
     fn remove(&mut self, place: Place, shared: bool) -> Result<()> {
         let handle = self.handles[place.0].clone();
         self.write(place, shared, None, |key| Ok(handle.remove(key)?))
+    }
+
+    /// Clears a shelf whose entries may be gone at any time; of the others they are promised.
+    fn clear(&mut self, shelf: usize) -> Result<()> {
+        if SHELVES[shelf].tight { self.handles[shelf].clear().context("clear") } else { Ok(()) }
+    }
+
+    /// Writes some of the keys that it shares with others at once, where all of them fit.
+    fn insert_many(&mut self, shelf: usize) -> Result<()> {
+        if SHELVES[shelf].tight {
+            return Ok(());
+        }
+        let stamps: Vec<_> = (0..3).map(|key| self.stamp(key)).collect();
+        let entries = stamps.iter().map(|stamp| (name(stamp.key), Bytes::from(stamp.value())));
+        self.handles[shelf].insert_many(entries).context("insert_many")
     }
 
     fn load(&mut self, place: Place, shared: bool) -> Result<()> {

@@ -4,7 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
-    sync::{Arc, OnceLock, mpsc},
+    sync::{Arc, OnceLock},
     thread,
     time::Duration,
 };
@@ -15,6 +15,8 @@ use warmstart::{
     sqlite::SqliteCache,
 };
 
+use crate::ends::ends;
+
 /// With copies in front of each home, and without.
 const HOMES: [fn() -> Route; 5] = [
     Route::memory,
@@ -23,18 +25,6 @@ const HOMES: [fn() -> Route; 5] = [
     || Route::sqlite().without_front(),
     || Route::file().without_front(),
 ];
-
-/// Runs what must not hang; a minute is for ever.
-pub(crate) fn ends(body: impl FnOnce() + Send + 'static) {
-    let (done, is_done) = mpsc::channel();
-    let body = thread::spawn(move || {
-        body();
-        done.send(()).unwrap();
-    });
-    let waited = is_done.recv_timeout(Duration::from_secs(60));
-    assert_ne!(waited, Err(mpsc::RecvTimeoutError::Timeout), "hangs");
-    body.join().unwrap();
-}
 
 /// Where code that the cache runs is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

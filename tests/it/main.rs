@@ -4,6 +4,8 @@
 #[cfg(all(feature = "config", feature = "file", feature = "zstd"))]
 mod config;
 mod crash;
+#[path = "../shared/ends.rs"]
+mod ends;
 mod folder;
 mod foreign;
 mod model;

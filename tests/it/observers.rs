@@ -20,7 +20,7 @@ use warmstart::{
     sqlite::{Durability, SqliteCache},
 };
 
-use crate::foreign::ends;
+use crate::ends::ends;
 
 /// What it does on each departure, with the tier.
 struct Meddler {

@@ -5,7 +5,6 @@ use std::{
     sync::{
         Arc, Barrier,
         atomic::{AtomicBool, Ordering::SeqCst},
-        mpsc,
     },
     thread,
     time::Duration,
@@ -13,17 +12,7 @@ use std::{
 
 use cache_memory::{ManualClock, MemoryCache};
 
-/// Runs what must not hang; a minute is for ever.
-fn ends(body: impl FnOnce() + Send + 'static) {
-    let (done, is_done) = mpsc::channel();
-    let body = thread::spawn(move || {
-        body();
-        done.send(()).unwrap();
-    });
-    let waited = is_done.recv_timeout(Duration::from_secs(60));
-    assert_ne!(waited, Err(mpsc::RecvTimeoutError::Timeout), "hangs");
-    body.join().unwrap();
-}
+use crate::ends::ends;
 
 #[test]
 fn computations_that_wait_for_each_other_over_threads_and_caches_end() {

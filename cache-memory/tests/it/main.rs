@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bounds;
+#[path = "../../../tests/shared/ends.rs"]
+mod ends;
 mod expiry;
 mod foreign;
 mod listeners;

@@ -6,25 +6,13 @@ use std::{
     sync::{
         OnceLock,
         atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
-        mpsc,
     },
     thread,
-    time::Duration,
 };
 
 use startup_lazy::{Lazy, LazyErrorKind, LazyRegistry, LazyState};
 
-/// Runs what must not hang; a minute is for ever.
-fn ends(body: impl FnOnce() + Send + 'static) {
-    let (done, is_done) = mpsc::channel();
-    let body = thread::spawn(move || {
-        body();
-        done.send(()).unwrap();
-    });
-    let waited = is_done.recv_timeout(Duration::from_secs(60));
-    assert_ne!(waited, Err(mpsc::RecvTimeoutError::Timeout), "hangs");
-    body.join().unwrap();
-}
+use crate::ends::ends;
 
 #[test]
 fn loader_may_ask_for_everything_about_itself() {

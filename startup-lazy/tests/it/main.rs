@@ -3,6 +3,8 @@
 
 mod background;
 mod cycles;
+#[path = "../../../tests/shared/ends.rs"]
+mod ends;
 mod foreign;
 #[cfg(feature = "dylib")]
 mod library;

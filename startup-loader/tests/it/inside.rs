@@ -1,27 +1,15 @@
 //! Components and listeners that call the start that they are part of.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
     cell::{OnceCell, RefCell},
     rc::Rc,
     sync::{Arc, Mutex, mpsc},
-    thread,
     time::Duration,
 };
 
 use startup_loader::{LoadFailure, Loader, Outcome, Running};
 
-/// Runs what must not hang; a minute is for ever.
-fn ends(body: impl FnOnce() + Send + 'static) {
-    let (done, is_done) = mpsc::channel();
-    let body = thread::spawn(move || {
-        body();
-        done.send(()).unwrap();
-    });
-    let waited = is_done.recv_timeout(Duration::from_secs(60));
-    assert_ne!(waited, Err(mpsc::RecvTimeoutError::Timeout), "hangs");
-    body.join().unwrap();
-}
+use crate::ends::ends;
 
 thread_local! {
     static START: RefCell<Option<Rc<Running>>> = const { RefCell::new(None) };

@@ -1,5 +1,7 @@
 //! Plans and starts, from outside.
 
+#[path = "../../../tests/shared/ends.rs"]
+mod ends;
 mod events;
 mod failures;
 mod foreign;
