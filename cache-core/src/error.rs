@@ -145,7 +145,10 @@ impl fmt::Display for ErrorKind {
                 write!(f, "a key of {len} bytes, at most {} are allowed", crate::Key::MAX_LEN)
             }
             Self::TooLarge { size, limit } => {
-                write!(f, "an entry of {size} bytes does not fit into {limit} bytes")
+                write!(
+                    f,
+                    "an entry of {size} bytes does not fit into {limit} bytes; raise the budget of the category or the limit of the tier"
+                )
             }
             Self::WrongType { open, asked } => {
                 write!(f, "the category holds `{open}` and was asked for as `{asked}`")
@@ -188,7 +191,11 @@ mod tests {
         let error = Error::new(ErrorKind::TooLarge { size: 12, limit: 10 })
             .about("week_data/2026-W47")
             .caused_by("disk");
-        assert_eq!(error.to_string(), "week_data/2026-W47: an entry of 12 bytes does not fit into 10 bytes");
+        assert!(
+            error
+                .to_string()
+                .starts_with("week_data/2026-W47: an entry of 12 bytes does not fit into 10 bytes; raise")
+        );
         assert_eq!(error.source().unwrap().to_string(), "disk");
     }
 }

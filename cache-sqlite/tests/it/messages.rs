@@ -80,7 +80,11 @@ fn entries_are_named_with_their_sizes() {
     let cache = bench.open();
     let small = Category::new(0, "small", Route::sqlite().budget(100)).unwrap();
     let error = cache.put_in(&small, "k", &bench.entry([7; 200])).unwrap_err().to_string();
-    assert_eq!(error, "small/\"k\": an entry of 201 bytes does not fit into 100 bytes");
+    assert_eq!(
+        error,
+        "small/\"k\": an entry of 201 bytes does not fit into 100 bytes; raise the budget of the category or \
+         the limit of the tier"
+    );
     cache.put_in(&category("c"), "k", &bench.entry("v")).unwrap();
     cache.flush().unwrap();
     bench.raw().execute_batch("UPDATE entries SET value = x'00'").unwrap();
