@@ -122,6 +122,14 @@ fn delete(
     Ok(left)
 }
 
+/// Gives an entry its place in the order of use.
+const PLACE: &str =
+    "INSERT OR REPLACE INTO usage(id, category, last_access, access_count) VALUES(?1, ?2, ?3, 0)";
+
+/// Gives an entry a place that nobody has.
+const PLACE_NEW: &str =
+    "INSERT OR IGNORE INTO usage(id, category, last_access, access_count) VALUES(?1, ?2, ?3, 0)";
+
 fn put(conn: &Connection, ledger: &mut Ledger<'_>, record: &Record) -> Result<()> {
     let old = conn
         .prepare_cached("SELECT category, size FROM entries WHERE id = ?1")?
@@ -151,10 +159,14 @@ fn put(conn: &Connection, ledger: &mut Ledger<'_>, record: &Record) -> Result<()
         stored.checksum,
         &*stored.value,
     ))?;
-    conn.prepare_cached(
-        "INSERT OR REPLACE INTO usage(id, category, last_access, access_count) VALUES(?1, ?2, ?3, 0)",
-    )?
-    .execute((record.id, category, record.stamp))?;
+    let place = |or: &str| conn.prepare_cached(or)?.execute((record.id, category, record.stamp));
+    let is_new = old.is_none();
+    if !is_new || place(PLACE_NEW)? == 0 {
+        if is_new {
+            ledger.look_through()?;
+        }
+        place(PLACE)?;
+    }
     ledger.add(category, 1, size)
 }
 

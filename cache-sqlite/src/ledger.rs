@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use cache_core::{Cause, Touch};
-use rusqlite::{Connection, OptionalExtension, Result, Row, types::ValueRef};
+use rusqlite::{Connection, OptionalExtension, Result, Row, ffi, types::ValueRef};
 
 /// How many candidates for eviction are looked up at once.
 const STEP: i64 = 64;
@@ -19,6 +19,7 @@ pub(crate) struct Ledger<'t> {
     lines: HashMap<i64, Line>,
     /// Entries that had to go, to be told of once the transaction is committed.
     pub(crate) left: Vec<Left>,
+    looked_through: bool,
 }
 
 struct Line {
@@ -47,7 +48,7 @@ struct Candidate {
 
 impl<'t> Ledger<'t> {
     pub(crate) fn new(conn: &'t Connection) -> Self {
-        Self { conn, ids: HashMap::new(), lines: HashMap::new(), left: Vec::new() }
+        Self { conn, ids: HashMap::new(), lines: HashMap::new(), left: Vec::new(), looked_through: false }
     }
 
     /// The id of a category, which is entered if it is new.
@@ -106,6 +107,24 @@ impl<'t> Ledger<'t> {
         self.conn.prepare_cached("DELETE FROM entries WHERE id = ?1")?.execute([id])?;
         self.conn.prepare_cached("DELETE FROM usage WHERE id = ?1")?.execute([id])?;
         self.add(category, -1, size.saturating_neg())
+    }
+
+    /// Fails if the file is damaged, once it has been found that an entry left its place in the order of use behind.
+    ///
+    /// Somebody may have deleted it in a shell. Or its page is out of order: SQLite does not find it, says nothing, and
+    /// what is put there next is not found either.
+    pub(crate) fn look_through(&mut self) -> Result<()> {
+        if !self.looked_through {
+            let found = self.conn.query_row("PRAGMA quick_check(1)", [], |row| Ok(text(row, 0)))?;
+            if found != "ok" {
+                return Err(rusqlite::Error::SqliteFailure(
+                    ffi::Error::new(ffi::SQLITE_CORRUPT),
+                    Some(found),
+                ));
+            }
+            self.looked_through = true;
+        }
+        Ok(())
     }
 
     /// Remembers that an entry left by itself.

@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use cache_core::{ErrorKind, Tier};
+use cache_sqlite::SqliteCache;
 
 use crate::bench::{Bench, Calls, category, noise};
 
@@ -84,6 +85,46 @@ fn flipped_bytes_give_no_wrong_value_and_heal() {
         }
         assert_eq!(cache.value(&c, "after").unwrap().unwrap(), b"v", "seed {seed}");
     }
+}
+
+#[test]
+fn page_whose_rows_are_out_of_order_is_found_by_the_next_write() {
+    let bench = Bench::new();
+    let mut bytes = fill(&bench);
+    for page in bytes.chunks_mut(4096).skip(1) {
+        // A leaf of a table, with values: a header of 8 bytes, then where each row is, 2 bytes each.
+        if page[0] == 13 && page.windows(20).any(|bytes| bytes == [b'x'; 20]) {
+            let rows = usize::from(u16::from_be_bytes([page[3], page[4]]));
+            page[8..8 + 2 * rows].as_chunks_mut::<2>().0.reverse();
+        }
+    }
+    fs::write(bench.path(), &bytes).unwrap();
+    let found = probe(&bench);
+    assert!((1..300).contains(&found), "{found} rows are found, SQLite says nothing of the rest");
+    let c = category("c");
+    let write = |cache: &SqliteCache| {
+        (0..300).try_for_each(|i| cache.put_in(&c, &format!("k{i}"), &bench.entry("new")))?;
+        cache.flush()
+    };
+    let error = write(&bench.open()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Corrupt(_)), "{error}");
+    assert!(error.to_string().contains("out of order"), "{error}");
+    let cache = bench.open();
+    write(&cache).unwrap();
+    assert_eq!(cache.keys(&c).len(), 300);
+}
+
+#[test]
+fn entry_that_was_deleted_in_a_shell_comes_back_and_the_rest_stays() {
+    let bench = Bench::new();
+    fill(&bench);
+    bench.raw().execute_batch("DELETE FROM entries WHERE key < 'k2'").unwrap();
+    let c = category("c");
+    let cache = bench.open();
+    cache.put_in(&c, "k1", &bench.entry("new")).unwrap();
+    cache.flush().unwrap();
+    assert_eq!(cache.value(&c, "k1").unwrap().unwrap(), b"new");
+    assert!(cache.value(&c, "k200").unwrap().is_some());
 }
 
 #[test]
