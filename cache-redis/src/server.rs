@@ -1,0 +1,254 @@
+//! Where the server is, and connections to it.
+
+use std::{fmt, time::Duration};
+
+use cache_core::{Error, ErrorKind, Result};
+use redis::{
+    Client, Cmd, Connection, ConnectionAddr, ConnectionInfo, ConnectionLike, IntoConnectionInfo, RedisError,
+    RedisResult, Value,
+    cluster::{ClusterClient, ClusterConnection, cluster_pipe},
+};
+
+/// How often a cluster is asked again when a slot has moved, and how long to wait in between: milliseconds.
+const CLUSTER_RETRIES: u32 = 2;
+const CLUSTER_WAIT: (u64, u64) = (5, 50);
+
+/// A server, or a cluster of them.
+#[derive(Clone)]
+pub(crate) struct Server {
+    nodes: Vec<ConnectionInfo>,
+    cluster: Option<ClusterClient>,
+    timeout: Duration,
+}
+
+/// A connection to the server, or to all nodes of a cluster.
+pub(crate) enum Link {
+    Single(Box<Connection>),
+    Cluster(Box<ClusterConnection>),
+}
+
+impl Server {
+    /// The server at `urls`: one, or some nodes of a cluster with commas between them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidOption`], without the password that may be in a URL.
+    pub(crate) fn new(urls: &str, is_cluster: bool, timeout: Duration) -> Result<Self> {
+        let wrong = |why: String| Error::from(ErrorKind::InvalidOption(why));
+        if timeout.is_zero() {
+            return Err(wrong("timeout: no server answers in no time".into()));
+        }
+        let nodes: Vec<_> = urls.split(',').map(node).collect::<Result<_>>()?;
+        if !is_cluster && nodes.len() > 1 {
+            return Err(wrong("url: several servers make a cluster; say that it is one".into()));
+        }
+        let cluster = is_cluster.then(|| {
+            ClusterClient::builder(nodes.clone())
+                .connection_timeout(timeout)
+                .response_timeout(timeout)
+                .retries(CLUSTER_RETRIES)
+                .min_retry_wait(CLUSTER_WAIT.0)
+                .max_retry_wait(CLUSTER_WAIT.1)
+                .build()
+        });
+        let cluster = cluster.transpose().map_err(|error| wrong(format!("url: {}", plain(&error))))?;
+        Ok(Self { nodes, cluster, timeout })
+    }
+
+    pub(crate) fn connect(&self) -> RedisResult<Link> {
+        if let Some(cluster) = &self.cluster {
+            let connection = cluster.get_connection()?;
+            connection.set_write_timeout(Some(self.timeout))?;
+            return Ok(Link::Cluster(Box::new(connection)));
+        }
+        Ok(Link::Single(Box::new(self.any_node()?)))
+    }
+
+    /// A connection to the server, or to some node of the cluster.
+    pub(crate) fn any_node(&self) -> RedisResult<Connection> {
+        let mut failure = None;
+        for node in &self.nodes {
+            match self.connect_to(node) {
+                Ok(connection) => return Ok(connection),
+                Err(error) => failure = Some(error),
+            }
+        }
+        Err(failure.unwrap_or_else(|| (redis::ErrorKind::InvalidClientConfig, "no server is named").into()))
+    }
+
+    /// A connection to each node that holds keys, with what the node is called.
+    ///
+    /// # Errors
+    /// One of them cannot be reached.
+    pub(crate) fn masters(&self) -> RedisResult<Vec<(String, Connection)>> {
+        let mut connection = self.any_node()?;
+        if self.cluster.is_none() {
+            return Ok(vec![(self.to_string(), connection)]);
+        }
+        let slots: Value = redis::cmd("CLUSTER").arg("SLOTS").query(&mut connection)?;
+        let mut masters: Vec<_> = masters_of(&slots);
+        masters.sort();
+        masters.dedup();
+        masters
+            .into_iter()
+            .map(|(host, port)| {
+                let seed = &self.nodes[0];
+                // A node that does not know how it is called is the one that was asked.
+                let info = if host.is_empty() { seed.clone() } else { moved(seed, host, port) };
+                Ok((place(info.addr()), self.connect_to(&info)?))
+            })
+            .collect()
+    }
+
+    fn connect_to(&self, node: &ConnectionInfo) -> RedisResult<Connection> {
+        let connection = Client::open(node.clone())?.get_connection_with_timeout(self.timeout)?;
+        connection.set_read_timeout(Some(self.timeout))?;
+        connection.set_write_timeout(Some(self.timeout))?;
+        Ok(connection)
+    }
+}
+
+impl Link {
+    /// What the server says to several commands, in their order and each for itself.
+    ///
+    /// # Errors
+    /// The connection failed, and is not to be used again: what was sent may have been done.
+    pub(crate) fn ask(&mut self, commands: &[Cmd]) -> RedisResult<Vec<RedisResult<Value>>> {
+        match self {
+            Self::Single(connection) => ask(connection, commands),
+            Self::Cluster(_) if commands.is_empty() => Ok(Vec::new()),
+            Self::Cluster(connection) => {
+                let mut pipe = cluster_pipe();
+                for command in commands {
+                    pipe.add_command(command.clone());
+                }
+                match pipe.query::<Vec<Value>>(connection) {
+                    Ok(values) => Ok(values.into_iter().map(Ok).collect()),
+                    Err(error) if is_answer(&error) => {
+                        // It keeps what the others were told to itself. All that is asked here may be asked twice.
+                        commands.iter().map(|command| each(connection.req_command(command))).collect()
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+}
+
+/// Whether the server refused something, as opposed to not being there.
+pub(crate) fn is_answer(error: &RedisError) -> bool {
+    matches!(error.kind(), redis::ErrorKind::Server(_) | redis::ErrorKind::Extension)
+}
+
+/// An answer for itself, be it a refusal.
+fn each(outcome: RedisResult<Value>) -> RedisResult<RedisResult<Value>> {
+    match outcome {
+        Err(error) if !is_answer(&error) => Err(error),
+        answer => Ok(answer),
+    }
+}
+
+/// As [`Link::ask`], of one node.
+pub(crate) fn ask(connection: &mut Connection, commands: &[Cmd]) -> RedisResult<Vec<RedisResult<Value>>> {
+    if commands.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut pipe = redis::Pipeline::with_capacity(commands.len());
+    pipe.ignore_errors();
+    for command in commands {
+        pipe.add_command(command.clone());
+    }
+    pipe.query(connection)
+}
+
+/// One step of a scan: the next cursor, which is 0 at the end, and keys, of which some may come twice.
+pub(crate) fn scan(
+    connection: &mut Connection,
+    cursor: u64,
+    pattern: &str,
+    count: usize,
+) -> RedisResult<(u64, Vec<Vec<u8>>)> {
+    redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(count).query(connection)
+}
+
+/// What went wrong while `doing` something at a server.
+pub(crate) fn of_redis(error: RedisError, server: &Server, doing: &str) -> Error {
+    let hint = match error.kind() {
+        redis::ErrorKind::Server(redis::ServerErrorKind::Moved) => "; it is a node of a cluster: say so",
+        _ => "",
+    };
+    let why = format!("{doing}: {}{hint}", plain(&error));
+    Error::new(ErrorKind::Storage(why)).about(server).caused_by(error)
+}
+
+/// An error as a sentence.
+fn plain(error: &RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        _ => error.to_string(),
+    }
+}
+
+fn node(url: &str) -> Result<ConnectionInfo> {
+    let url = url.trim();
+    url.into_connection_info().map_err(|error| {
+        // What follows the last @ is no secret.
+        let end = url.rsplit('@').next().unwrap_or_default();
+        let why = format!(
+            "url: {} in {end:?}: write \"redis://host:6379\", \"rediss://user:password@host:6380/0\" or \
+             \"unix:///run/redis.sock\"",
+            plain(&error)
+        );
+        ErrorKind::InvalidOption(why).into()
+    })
+}
+
+fn moved(seed: &ConnectionInfo, host: String, port: u16) -> ConnectionInfo {
+    let mut addr = seed.addr().clone();
+    match &mut addr {
+        ConnectionAddr::Tcp(old, old_port) => (*old, *old_port) = (host, port),
+        ConnectionAddr::TcpTls { host: old, port: old_port, .. } => (*old, *old_port) = (host, port),
+        _ => {}
+    }
+    seed.clone().set_addr(addr)
+}
+
+/// The first node of each range of slots, which is the one that may be written.
+fn masters_of(slots: &Value) -> Vec<(String, u16)> {
+    let Value::Array(ranges) = slots else { return Vec::new() };
+    let master = |range: &Value| {
+        let Value::Array(range) = range else { return None };
+        let Value::Array(node) = range.get(2)? else { return None };
+        let host: Option<String> = redis::from_redis_value_ref(node.first()?).ok()?;
+        Some((host.unwrap_or_default(), redis::from_redis_value_ref(node.get(1)?).ok()?))
+    };
+    ranges.iter().filter_map(master).collect()
+}
+
+/// Where a node is, without user and password.
+fn place(addr: &ConnectionAddr) -> String {
+    match addr {
+        ConnectionAddr::Tcp(host, port) => format!("redis://{host}:{port}"),
+        ConnectionAddr::TcpTls { host, port, .. } => format!("rediss://{host}:{port}"),
+        other => format!("unix://{other}"),
+    }
+}
+
+/// Where it is, without user and password.
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, node) in self.nodes.iter().enumerate() {
+            let comma = if i > 0 { "," } else { "" };
+            write!(f, "{comma}{}", place(node.addr()))?;
+            if node.redis_settings().db() != 0 {
+                write!(f, "/{}", node.redis_settings().db())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
