@@ -5,7 +5,7 @@
 //!
 //! | type | is written as |
 //! |---|---|
-//! | [`Level`] | `"l1"` (memory), `"l2"` (SQLite), `"l3"` (files) |
+//! | [`Level`] | `"l1"` (memory), `"l2"` (SQLite), `"l3"` (files), `"l4"` (Redis) |
 //! | [`Ttl`] | seconds, `"5m"`, `"2h 30m"`, `"never"` |
 //! | [`Budget`] | bytes, `"10MB"`, `"1 MiB"`, `"unlimited"` |
 //! | [`Compression`] | `"none"`, `"lz4"`, `"zstd"` |
@@ -223,7 +223,7 @@ impl<'de> Deserialize<'de> for Budget {
 
 impl<'de> Deserialize<'de> for Level {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        name(from, "\"l1\" (memory), \"l2\" (SQLite) or \"l3\" (files)")
+        name(from, "\"l1\" (memory), \"l2\" (SQLite), \"l3\" (files) or \"l4\" (Redis)")
     }
 }
 
@@ -284,8 +284,8 @@ mod tests {
             assert_eq!(read::<Ttl>(&format!("{text:?}")), Err(expected));
         }
         assert_eq!(
-            read::<Level>("'l4'").unwrap_err(),
-            "invalid value: string \"l4\", expected \"l1\" (memory), \"l2\" (SQLite) or \"l3\" (files)"
+            read::<Level>("'l5'").unwrap_err(),
+            "invalid value: string \"l5\", expected \"l1\" (memory), \"l2\" (SQLite), \"l3\" (files) or \"l4\" (Redis)"
         );
         assert_eq!(
             read::<Compression>("3").unwrap_err(),

@@ -32,7 +32,7 @@
 //!
 //! - `tiered` (default): [`TieredCache`], its handles, [`Typed`] and the codec. Without it, this crate is
 //!   what a tier needs: the trait, keys, entries, clocks; neither serde nor postcard.
-//! - `lz4`, `zstd`: [`Compression`] of blocks, for persistent tiers.
+//! - `lz4`, `zstd`: [`Compression`] of blocks and [`Stored`] entries, for persistent tiers.
 //! - `config`: the parts of a configuration that all tiers share, through serde; see [`config`].
 //! - `test-support`: [`conformance`].
 
@@ -55,6 +55,8 @@ mod error;
 mod route;
 #[cfg(feature = "tiered")]
 pub mod stats;
+#[cfg(any(feature = "lz4", feature = "zstd"))]
+mod stored;
 mod stream;
 #[cfg(feature = "tiered")]
 mod sync;
@@ -75,8 +77,10 @@ pub use compression::Packer;
 pub use entry::{EncodeFn, Entry, EntryInfo, Fingerprint, Live, Value, is_fresh, is_stray};
 pub use error::{Error, ErrorKind, Result};
 pub use route::{Budget, BudgetSpec, Level, Route, Routes, Ttl, days, hours, minutes, seconds};
+#[cfg(any(feature = "lz4", feature = "zstd"))]
+pub use stored::Stored;
 pub use stream::{EntryMeta, EntryReader, EntryWriter, Gathered};
-pub use tier::{Cause, Departure, Guard, Observer, Put, Tier, Touch, Unguarded, Usage};
+pub use tier::{Cause, Changed, Departure, Guard, Observer, Put, Tier, Touch, Unguarded, Usage};
 #[cfg(feature = "tiered")]
 pub use tiered::{Builder, Handle, LoadError, TieredCache};
 #[cfg(feature = "tiered")]

@@ -14,11 +14,13 @@ pub enum Level {
     L2,
     /// Files: fewer, larger entries that outlive the process.
     L3,
+    /// A server: entries that outlive the machine and that several machines share.
+    L4,
 }
 
 impl Level {
     /// All levels, nearest first.
-    pub const ALL: [Self; 3] = [Self::L1, Self::L2, Self::L3];
+    pub const ALL: [Self; 4] = [Self::L1, Self::L2, Self::L3, Self::L4];
 }
 
 impl fmt::Display for Level {
@@ -27,17 +29,18 @@ impl fmt::Display for Level {
             Self::L1 => "l1",
             Self::L2 => "l2",
             Self::L3 => "l3",
+            Self::L4 => "l4",
         })
     }
 }
 
-/// Reads `"l1"`, `"l2"` or `"l3"`.
+/// Reads `"l1"` to `"l4"`.
 impl FromStr for Level {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
         let level = Self::ALL.into_iter().find(|level| level.to_string() == name);
-        level.ok_or_else(|| format!("{name:?} is not a tier: write \"l1\", \"l2\" or \"l3\""))
+        level.ok_or_else(|| format!("{name:?} is not a tier: write \"l1\", \"l2\", \"l3\" or \"l4\""))
     }
 }
 
@@ -180,6 +183,11 @@ impl Route {
     /// At home in the file tier.
     pub fn file() -> Self {
         Self::at(Level::L3)
+    }
+
+    /// At home in the tier of a server that several machines share.
+    pub fn redis() -> Self {
+        Self::at(Level::L4)
     }
 
     /// At home at `level`, with entries that live until they have to make room.

@@ -93,8 +93,8 @@ pub struct TierStats {
     /// Calls that failed. For all categories together also [what failed in the
     /// background](crate::Tier::background_errors).
     pub errors: u64,
-    /// What it holds now.
-    pub usage: Usage,
+    /// What it holds now; `None` for a tier that would have to [look at every entry](crate::Tier::known_usage).
+    pub usage: Option<Usage>,
 }
 
 impl TierStats {
@@ -106,7 +106,12 @@ impl TierStats {
         self.evictions += other.evictions;
         self.expirations += other.expirations;
         self.errors += other.errors;
-        self.usage += other.usage;
+        self.usage = match (self.usage, other.usage) {
+            (Some(one), Some(other)) => {
+                Some(Usage { entries: one.entries + other.entries, bytes: one.bytes + other.bytes })
+            }
+            _ => None,
+        };
     }
 }
 
@@ -119,12 +124,14 @@ impl fmt::Display for Stats {
             "tier", "entries", "bytes", "hits", "misses", "hit ratio", "evictions", "expirations", "errors"
         )?;
         for tier in &self.tiers {
+            let count =
+                |of: fn(Usage) -> u64| tier.usage.map_or("?".to_owned(), |usage| of(usage).to_string());
             writeln!(
                 f,
                 "{:<8} {:>8} {:>12} {:>10} {:>10} {:>8.1}% {:>10} {:>11} {:>7}",
                 tier.name,
-                tier.usage.entries,
-                tier.usage.bytes,
+                count(|usage| usage.entries),
+                count(|usage| usage.bytes),
                 tier.reads.hits,
                 tier.reads.misses,
                 tier.reads.hit_ratio() * 100.0,
@@ -181,7 +188,7 @@ impl Counters {
         self.0.iter().map(|stripe| stripe.0[event as usize].load(Relaxed)).sum()
     }
 
-    pub(crate) fn snapshot(&self, name: &'static str, usage: Usage) -> TierStats {
+    pub(crate) fn snapshot(&self, name: &'static str, usage: Option<Usage>) -> TierStats {
         TierStats {
             name,
             reads: Reads { hits: self.of(Event::Hit), misses: self.of(Event::Miss) },

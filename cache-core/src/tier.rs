@@ -46,7 +46,8 @@ pub trait Tier: Send + Sync + fmt::Debug {
     /// The entries of a category never count more than the route's [budget](crate::Route::byte_limit), as
     /// [`usage`](Self::usage) tells it: others of the category make room, and the
     /// [observer](Self::observe) hears of them. Which ones is up to the tier; those used least recently is
-    /// what users expect.
+    /// what users expect. A tier that leaves this to somebody else refuses routes with a budget when it
+    /// [checks](Self::check) them.
     ///
     /// # Errors
     /// What was there stays. [`ErrorKind::TooLarge`] for an entry that does not fit its category's
@@ -68,7 +69,7 @@ pub trait Tier: Send + Sync + fmt::Debug {
     /// Whether the tier can do what a route asks for; asked when a category is defined.
     ///
     /// # Errors
-    /// It cannot, such as a compression that this build lacks.
+    /// It cannot, such as a compression that this build lacks, or a budget that it would not keep.
     fn check(&self, route: &Route) -> Result<()> {
         let _ = route;
         Ok(())
@@ -135,6 +136,15 @@ pub trait Tier: Send + Sync + fmt::Debug {
         Ok(usage)
     }
 
+    /// What [`usage`](Self::usage) says, or `None` where somebody would have to look at every entry to tell: at a
+    /// server, say. It is asked for statistics.
+    ///
+    /// # Errors
+    /// As [`usage`](Self::usage).
+    fn known_usage(&self, category: &Arc<Category>) -> Result<Option<Usage>> {
+        self.usage(category).map(Some)
+    }
+
     /// The names of all categories that have been stored here, also by earlier programs; none for a tier
     /// that does not outlive the process.
     ///
@@ -161,7 +171,7 @@ pub trait Tier: Send + Sync + fmt::Debug {
         Vec::new()
     }
 
-    /// Names who wants to hear of entries that leave by themselves; at most one.
+    /// Names who wants to hear of entries that leave by themselves or are changed from elsewhere; at most one.
     fn observe(&self, observer: Arc<dyn Observer>) {
         let _ = observer;
     }
@@ -251,12 +261,34 @@ pub struct Touch {
     pub last: i64,
 }
 
-/// Hears of entries that leave a tier by themselves.
+/// Hears of entries that leave a tier by themselves, or change in it from elsewhere.
 ///
 /// Called without any lock of the tier's held; may call the tier.
 pub trait Observer: Send + Sync + fmt::Debug {
     /// An entry left the tier.
     fn departed(&self, departure: Departure<'_>);
+
+    /// What `tier` holds, which several programs share, was changed by another one of them, or may have been.
+    /// Copies are no longer true.
+    fn changed(&self, tier: &'static str, what: Changed<'_>) {
+        let _ = (tier, what);
+    }
+}
+
+/// What another program has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed<'a> {
+    /// One entry: stored or removed.
+    Entry {
+        /// The category's name.
+        category: &'a str,
+        /// Its key.
+        key: &'a str,
+    },
+    /// A category: cleared.
+    Category(&'a str),
+    /// Whatever there is: nobody knows what was missed.
+    Anything,
 }
 
 /// An entry that left a tier by itself.

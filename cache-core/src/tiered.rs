@@ -27,7 +27,8 @@ use self::{
     ticket::Tickets,
 };
 use crate::{
-    Category, Cause, Clock, Departure, Error, ErrorKind, Level, Observer, Result, Route, Tier,
+    Category, Cause, Changed, Clock, Departure, Error, ErrorKind, Level, Observer, Result, Route, Tier,
+    Usage,
     codec::Codec,
     stats::{Event, Stats, TierStats},
     sync::{AtomicBool, Mutex, RwLock},
@@ -161,7 +162,11 @@ impl TieredCache {
             .0
             .tiers
             .iter()
-            .map(|(_, tier)| TierStats { name: tier.name(), ..TierStats::default() })
+            .map(|(_, tier)| TierStats {
+                name: tier.name(),
+                usage: Some(Usage::default()),
+                ..TierStats::default()
+            })
             .collect();
         for space in self.0.all_spaces() {
             let category = space.stats();
@@ -355,6 +360,26 @@ impl Observer for Relay {
             Cause::Expired => Event::Expiration,
         };
         space.departed(departure.tier, event, departure.last_touch, &inner.tickets);
+    }
+
+    fn changed(&self, tier: &'static str, what: Changed<'_>) {
+        let Some(inner) = self.0.upgrade() else { return };
+        let is_at_home = |space: &Arc<Space>| space.home.tier.name() == tier;
+        match what {
+            Changed::Entry { category, key } => {
+                if let Some(space) = inner.space(category).ok().filter(is_at_home) {
+                    space.entry_changed(key, &inner.tickets);
+                }
+            }
+            Changed::Category(category) => {
+                if let Some(space) = inner.space(category).ok().filter(is_at_home) {
+                    space.changed();
+                }
+            }
+            Changed::Anything => {
+                inner.all_spaces().iter().filter(|space| is_at_home(space)).for_each(|space| space.changed());
+            }
+        }
     }
 }
 

@@ -7,11 +7,11 @@ use std::{
 };
 
 use cache_core::{
-    Category, Entry, EntryInfo, EntryWriter, Gathered, Guard, Key, Observer, Put, Result, Route, Tier, Touch,
-    Usage,
+    Category, Entry, EntryInfo, EntryWriter, Gathered, Guard, Key, Observer, Put, Result, Route, Stored,
+    Tier, Touch, Usage,
 };
 
-use crate::{SqliteOptions, file::StoreFile, record::MAX_VALUE, store::Store};
+use crate::{SqliteOptions, file::StoreFile, store::Store};
 
 /// The tier's name in statistics and messages.
 pub(crate) const NAME: &str = "sqlite";
@@ -120,7 +120,7 @@ impl Tier for SqliteCache {
     }
 
     fn writer<'a>(&'a self, key: &Key<'a>) -> Result<Box<dyn EntryWriter + 'a>> {
-        Ok(Box::new(Gathered::new(self, *key, MAX_VALUE)))
+        Ok(Box::new(Gathered::new(self, *key, Stored::MAX_VALUE)))
     }
 
     fn clear(&self, category: &Arc<Category>) -> Result<()> {

@@ -156,7 +156,7 @@ fn put(conn: &Connection, ledger: &mut Ledger<'_>, record: &Record) -> Result<()
         stored.codec,
         i64::try_from(stored.raw_size).unwrap_or(i64::MAX),
         size,
-        stored.checksum,
+        stored.checksum.cast_signed(),
         &*stored.value,
     ))?;
     let place = |or: &str| conn.prepare_cached(or)?.execute((record.id, category, record.stamp));
@@ -212,7 +212,7 @@ fn drop_row(conn: &Connection, ledger: &mut Ledger<'_>, id: i64, which: Row) -> 
     )?;
     let mut rows = find.query([id])?;
     let Some(row) = rows.next()? else { return Ok(()) };
-    if which != Row::Damaged && which != Row::Expired(integer(row, 2)) {
+    if which != Row::Damaged && which != Row::Expired(integer(row, 2).cast_unsigned()) {
         return Ok(());
     }
     let (category, size, key) = (integer(row, 0), integer(row, 1), text(row, 3));

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 
-use cache_core::{Entry, Error, ErrorKind, Key, Result, Time};
+use cache_core::{Entry, Error, ErrorKind, Key, Result, Stored, Time};
 use rusqlite::OptionalExtension;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     error::{again, of_sqlite},
     queue::{Known, Row},
     readers::Snapshot,
-    record::{Found, ROW, Stored, id_of},
+    record::{self, Found, ROW, id_of},
     store::Store,
 };
 
@@ -119,7 +119,7 @@ impl Store {
             return Ok(Some((stored, now)));
         }
         // An entry from the future is left alone: the clock may come round to it.
-        if stored.expires_at.is_some_and(|at| at <= now.wall) {
+        if stored.is_expired(now) {
             let mut queue = self.queue.lock();
             queue.drop_row(id, key, Row::Expired(stored.checksum));
             self.wake_if_first(&queue);
@@ -172,7 +172,7 @@ pub(crate) fn row(
     let mut query = conn.prepare_cached(ROW)?;
     let mut rows = query.query([id])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    Ok(match Stored::read(row, key.as_str()) {
+    Ok(match record::read(row, key.as_str()) {
         Ok(Found::Stored(stored)) => Some(Ok(stored)),
         Ok(Found::OtherKey) => None,
         Err(error) => Some(Err(error)),

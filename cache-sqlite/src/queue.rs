@@ -67,7 +67,7 @@ pub(crate) enum Op {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Row {
     /// An expired one with this checksum.
-    Expired(i64),
+    Expired(u64),
     /// A damaged one, if it still is when it is deleted.
     Damaged,
 }
@@ -79,7 +79,7 @@ pub(crate) enum Known {
     /// There is no such entry.
     Absent,
     /// The database decides; a row with the checksum, if there is one, counts as absent.
-    Database { except: Option<i64> },
+    Database { except: Option<u64> },
 }
 
 impl Queue {

@@ -160,9 +160,9 @@ impl Bench {
             }
         }
         let stats = self.cache.stats();
-        prop_assert!(stats.tiers[0].usage.entries <= MEMORY_ENTRIES);
+        prop_assert!(stats.tiers[0].usage.unwrap().entries <= MEMORY_ENTRIES);
         for bounded in stats.categories.iter().filter(|category| category.name.starts_with("bounded")) {
-            prop_assert!(bounded.tiers[1].usage.bytes <= BUDGET);
+            prop_assert!(bounded.tiers[1].usage.unwrap().bytes <= BUDGET);
         }
         prop_assert_eq!(stats.errors, 0);
         Ok(())

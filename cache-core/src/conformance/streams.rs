@@ -14,6 +14,9 @@ use crate::{
     Result, Route, Ttl, Unguarded,
 };
 
+pub(super) const BUDGETS: &[(&str, Fact)] =
+    &[("a committed value over the budget is refused and nothing is lost", streamed_budget_is_kept)];
+
 pub(super) const FACTS: &[(&str, Fact)] = &[
     ("what a writer commits comes out", what_a_writer_commits_comes_out),
     ("a reader reads what was put", reader_reads_what_was_put),
@@ -21,7 +24,6 @@ pub(super) const FACTS: &[(&str, Fact)] = &[
     ("a writer that is dropped stores nothing", dropped_writer_stores_nothing),
     ("a commit whose guard does not hold changes nothing", unguarded_commit_changes_nothing),
     ("the commit decides which of two writes is the later one", later_commit_stays),
-    ("a committed value over the budget is refused and nothing is lost", streamed_budget_is_kept),
     ("an expired entry is not read piece by piece", expired_entry_is_not_read),
     ("a value replaced while it is read is not mixed", replaced_value_is_not_mixed),
 ];

@@ -8,7 +8,7 @@ use std::{
 
 use super::ticket::{Place, Ticket, Tickets};
 use crate::{
-    Category, Entry, Error, ErrorKind, Guard, Key, Level, Result, Tier, Touch,
+    Category, Entry, Error, ErrorKind, Guard, Key, Level, Result, Tier, Touch, Usage,
     codec::Codec,
     stats::{CategoryStats, Counters, Event, Reads},
     sync::{AtomicU64, Mutex},
@@ -117,10 +117,7 @@ impl Space {
         let outcome = self.home.tier.clear(&self.category);
         self.home.heard(&outcome, self.category.name());
         self.epoch.fetch_add(1, SeqCst);
-        if let Some(front) = &self.front {
-            let cleared = front.tier.clear(&self.category);
-            front.heard(&cleared, self.category.name());
-        }
+        self.clear_front();
         outcome
     }
 
@@ -161,16 +158,40 @@ impl Space {
         }
     }
 
+    /// Another program has stored or removed an entry at home.
+    pub(super) fn entry_changed(&self, key: &str, tickets: &Tickets) {
+        let Ok(key) = self.key(key) else { return };
+        // In this order, as above.
+        tickets.intrude(&key);
+        if let Some(front) = &self.front {
+            front.forget(&key, &crate::Unguarded);
+        }
+    }
+
+    /// Another program may have changed any entry at home.
+    pub(super) fn changed(&self) {
+        // Before: what is under way may be a copy of what was there.
+        self.epoch.fetch_add(1, SeqCst);
+        self.clear_front();
+    }
+
+    fn clear_front(&self) {
+        if let Some(front) = &self.front {
+            let cleared = front.tier.clear(&self.category);
+            front.heard(&cleared, self.category.name());
+        }
+    }
+
     pub(super) fn stats(&self) -> CategoryStats {
         let tiers: Vec<_> = self
             .seats()
             .map(|seat| {
-                let usage = seat.tier.usage(&self.category);
+                let usage = seat.tier.known_usage(&self.category);
                 // After the end, there is nothing to count; that is no failure.
                 if !matches!(&usage, Err(error) if *error.kind() == ErrorKind::Closed) {
                     seat.heard(&usage, self.category.name());
                 }
-                seat.counters.snapshot(seat.tier.name(), usage.unwrap_or_default())
+                seat.counters.snapshot(seat.tier.name(), usage.unwrap_or_else(|_| Some(Usage::default())))
             })
             .collect();
         CategoryStats {

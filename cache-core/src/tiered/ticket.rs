@@ -100,6 +100,15 @@ impl Tickets {
         }
     }
 
+    /// Another program has written the key: to what is under way, as a write that began after it; and what is about to
+    /// leave a copy in front, of a write too, takes it back.
+    pub(super) fn intrude(&self, key: &Key<'_>) {
+        if let Some(record) = self.shard(key.hash()).lock().get_mut(&key.hash()) {
+            record.latest += 1;
+            record.departures += 1;
+        }
+    }
+
     /// Whether no write of the key began or ended since the stamp was made, as long as its ticket lives.
     pub(super) fn is_unchanged(&self, stamp: &Stamp, epochs: &AtomicU64) -> bool {
         epochs.load(SeqCst) == stamp.epoch

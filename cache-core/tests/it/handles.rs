@@ -105,7 +105,7 @@ fn level_without_a_tier_falls_back_to_the_one_before() {
     cache.define::<Week>("files", Route::file()).unwrap().insert("k", week(1)).unwrap();
     let stats = cache.stats();
     let files = stats.categories.iter().find(|category| category.name == "files").unwrap();
-    assert_eq!((files.home, files.tiers.last().unwrap().usage.entries), (Level::L2, 1));
+    assert_eq!((files.home, files.tiers.last().unwrap().usage.unwrap().entries), (Level::L2, 1));
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub use src::{
     route::{Budget, BudgetSpec, Level, Route, Routes, Ttl, days, hours, minutes, seconds},
     stats,
     stream::{EntryMeta, EntryReader, EntryWriter, Gathered},
-    tier::{Cause, Departure, Guard, Observer, Put, Tier, Touch, Unguarded, Usage},
+    tier::{Cause, Changed, Departure, Guard, Observer, Put, Tier, Touch, Unguarded, Usage},
     tiered::{Builder, Handle, LoadError, TieredCache},
     typed::Typed,
     writer::Writer,

@@ -112,6 +112,7 @@ pub(crate) fn render(report: &Report<'_>, timings: Timings, cache: &Stats) -> St
 }
 
 fn tiers(tiers: &[TierStats]) -> BTreeMap<&str, Tier> {
+    let usage = |tier: &TierStats| tier.usage.unwrap_or_default();
     let entry = |tier: &TierStats| Tier {
         hits: tier.reads.hits,
         misses: tier.reads.misses,
@@ -119,8 +120,8 @@ fn tiers(tiers: &[TierStats]) -> BTreeMap<&str, Tier> {
         evictions: tier.evictions,
         expirations: tier.expirations,
         errors: tier.errors,
-        entries: tier.usage.entries,
-        bytes: tier.usage.bytes,
+        entries: usage(tier).entries,
+        bytes: usage(tier).bytes,
     };
     tiers.iter().map(|tier| (tier.name, entry(tier))).collect()
 }

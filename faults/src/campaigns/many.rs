@@ -118,12 +118,8 @@ fn within_budget(cache: &Cache) -> Result<()> {
         let category = stats.categories.iter().find(|category| category.name == shelf.name);
         let home =
             category.and_then(|category| category.tiers.last()).context("a category without a tier")?;
-        ensure!(
-            home.usage.bytes <= TIGHT,
-            "{} bytes in {}, of at most {TIGHT}",
-            home.usage.bytes,
-            shelf.name
-        );
+        let bytes = home.usage.context("no usage")?.bytes;
+        ensure!(bytes <= TIGHT, "{bytes} bytes in {}, of at most {TIGHT}", shelf.name);
     }
     Ok(())
 }

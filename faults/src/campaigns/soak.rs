@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, ensure};
 use fastrand::Rng;
-use warmstart::{Bytes, Cache, CacheOptions, Handle, Route, seconds};
+use warmstart::{Bytes, Cache, CacheOptions, Handle, Route, core::Usage, seconds};
 
 use super::kill::tidy;
 use crate::{
@@ -200,18 +200,18 @@ fn add_up(cache: &Cache, done: &Done, stored: &[AtomicU64; 2]) -> Result<()> {
             let stored = stored[number].load(Relaxed);
             let there = stored.checked_sub(home.evictions + home.expirations);
             ensure!(
-                home.sets == stored && there == Some(home.usage.entries),
+                home.sets == stored && there == home.usage.map(|usage| usage.entries),
                 "{name}: {stored} stored, {home:?}"
             );
         }
         let entries = cache.bytes(name)?.entries()?;
         let bytes: u64 = entries.iter().map(|entry| entry.size).sum();
-        let usage = (entries.len() as u64, bytes);
         // Listing hides what has expired since.
         let exact = !ONCE.contains(&name.as_str());
         ensure!(
-            !exact || usage == (home.usage.entries, home.usage.bytes),
-            "{name}: {usage:?} listed, {home:?}"
+            !exact || home.usage == Some(Usage { entries: entries.len() as u64, bytes }),
+            "{name}: {} entries of {bytes} bytes listed, {home:?}",
+            entries.len()
         );
     }
     Ok(())

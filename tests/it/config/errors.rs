@@ -188,9 +188,9 @@ fn value_out_of_range_is_refused() {
              such as \"5m\" or \"2h 30m\", or \"never\"",
         ),
         (
-            "[categories.week_data]\ntier = 'l4'",
-            "2:8: categories.week_data.tier: invalid value: string \"l4\", expected \"l1\" (memory), \"l2\" \
-             (SQLite) or \"l3\" (files)",
+            "[categories.week_data]\ntier = 'l5'",
+            "2:8: categories.week_data.tier: invalid value: string \"l5\", expected \"l1\" (memory), \"l2\" \
+             (SQLite), \"l3\" (files) or \"l4\" (Redis)",
         ),
         (
             "[categories.week_data]\ncompression = 'lz5'",

@@ -27,10 +27,11 @@ pub(crate) fn render(stats: &Stats) -> Result<String, fmt::Error> {
 }
 
 fn line(name: &str, tier: &TierStats) -> String {
+    let usage = tier.usage.unwrap_or_default();
     format!(
         "{name:<21} {:>5} {:>9} {:>4} {:>6} {:>9} {:>11} {:>6}",
-        tier.usage.entries,
-        tier.usage.bytes,
+        usage.entries,
+        usage.bytes,
         tier.reads.hits,
         tier.reads.misses,
         tier.evictions,

@@ -340,7 +340,10 @@ impl<'a, H: Hand> History<'a, H> {
             let most = of.filter(|(_, written)| stays(written)).count();
             let stats = self.cache.stats();
             let category = stats.categories.iter().find(|category| category.name == shelf.name);
-            let usage = category.and_then(|category| category.tiers.last()).context("no tier")?.usage;
+            let usage = category
+                .and_then(|category| category.tiers.last())
+                .and_then(|tier| tier.usage)
+                .context("no usage")?;
             let listed = self.handles[i].entries()?;
             let most = most as u64;
             ensure!(
