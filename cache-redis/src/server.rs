@@ -108,56 +108,86 @@ impl Server {
 }
 
 impl Link {
-    /// What the server says to several commands, in their order and each for itself.
+    /// What the server says to several commands, in their order and each for itself. Then publishes, and does not say how
+    /// that went.
     ///
     /// # Errors
     /// The connection failed, and is not to be used again: what was sent may have been done.
-    pub(crate) fn ask(&mut self, commands: &[Cmd]) -> RedisResult<Vec<RedisResult<Value>>> {
+    pub(crate) fn ask(&mut self, commands: &[Cmd], publish: &[Cmd]) -> RedisResult<Vec<RedisResult<Value>>> {
         match self {
-            Self::Single(connection) => ask(connection, commands),
-            Self::Cluster(_) if commands.is_empty() => Ok(Vec::new()),
+            Self::Single(connection) => {
+                let mut answers = ask(connection, commands.iter().chain(publish))?;
+                answers.truncate(commands.len());
+                Ok(answers)
+            }
             Self::Cluster(connection) => {
-                let mut pipe = cluster_pipe();
-                for command in commands {
-                    pipe.add_command(command.clone());
+                let answers = ask_cluster(connection, commands)?;
+                for command in publish {
+                    each(connection.req_command(command))?.ok();
                 }
-                match pipe.query::<Vec<Value>>(connection) {
-                    Ok(values) => Ok(values.into_iter().map(Ok).collect()),
-                    Err(error) if is_answer(&error) => {
-                        // It keeps what the others were told to itself. All that is asked here may be asked twice.
-                        commands.iter().map(|command| each(connection.req_command(command))).collect()
-                    }
-                    Err(error) => Err(error),
-                }
+                Ok(answers)
             }
         }
     }
 }
 
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Single(_) => "Single",
+            Self::Cluster(_) => "Cluster",
+        })
+    }
+}
+
+/// As [`Link::ask`], of one node.
+pub(crate) fn ask<'a>(
+    connection: &mut Connection,
+    commands: impl IntoIterator<Item = &'a Cmd>,
+) -> RedisResult<Vec<RedisResult<Value>>> {
+    let mut bytes = Vec::new();
+    let mut count = 0;
+    for command in commands {
+        command.write_packed_command(&mut bytes);
+        count += 1;
+    }
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let values = connection.req_packed_commands(&bytes, 0, count)?;
+    Ok(values.into_iter().map(Value::extract_error).collect())
+}
+
+fn ask_cluster(connection: &mut ClusterConnection, commands: &[Cmd]) -> RedisResult<Vec<RedisResult<Value>>> {
+    let one_by_one = |connection: &mut ClusterConnection| {
+        commands.iter().map(|command| each(connection.req_command(command))).collect()
+    };
+    if commands.len() < 2 {
+        return one_by_one(connection);
+    }
+    let mut pipe = cluster_pipe();
+    for command in commands {
+        pipe.add_command(command.clone());
+    }
+    match pipe.query::<Vec<Value>>(connection) {
+        Ok(values) => Ok(values.into_iter().map(Ok).collect()),
+        // It keeps what the others were told to itself. All that is asked may be asked twice.
+        Err(error) if is_answer(&error) => one_by_one(connection),
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether the server refused something, as opposed to not being there.
-pub(crate) fn is_answer(error: &RedisError) -> bool {
+fn is_answer(error: &RedisError) -> bool {
     matches!(error.kind(), redis::ErrorKind::Server(_) | redis::ErrorKind::Extension)
 }
 
 /// An answer for itself, be it a refusal.
 fn each(outcome: RedisResult<Value>) -> RedisResult<RedisResult<Value>> {
-    match outcome {
+    match outcome.and_then(Value::extract_error) {
         Err(error) if !is_answer(&error) => Err(error),
         answer => Ok(answer),
     }
-}
-
-/// As [`Link::ask`], of one node.
-pub(crate) fn ask(connection: &mut Connection, commands: &[Cmd]) -> RedisResult<Vec<RedisResult<Value>>> {
-    if commands.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut pipe = redis::Pipeline::with_capacity(commands.len());
-    pipe.ignore_errors();
-    for command in commands {
-        pipe.add_command(command.clone());
-    }
-    pipe.query(connection)
 }
 
 /// One step of a scan: the next cursor, which is 0 at the end, and keys, of which some may come twice.

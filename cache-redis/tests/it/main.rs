@@ -1,0 +1,6 @@
+//! The tier against real servers.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod conformance;
+#[path = "../../../tests/shared/redis.rs"]
+mod redis_server;
