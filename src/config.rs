@@ -15,6 +15,8 @@ use std::{
 use cache_file::FileConfig;
 #[cfg(feature = "memory")]
 use cache_memory::MemoryConfig;
+#[cfg(feature = "redis")]
+use cache_redis::RedisConfig;
 #[cfg(feature = "sqlite")]
 use cache_sqlite::SqliteConfig;
 
@@ -26,7 +28,7 @@ use directories::ProjectDirs;
 use serde::{Deserialize, Deserializer};
 use toml::de::{self, DeTable};
 
-#[cfg(any(feature = "file", feature = "memory", feature = "sqlite"))]
+#[cfg(any(feature = "file", feature = "memory", feature = "redis", feature = "sqlite"))]
 use crate::CacheOptions;
 
 pub use self::{
@@ -84,6 +86,10 @@ pub struct Config {
     #[cfg(feature = "file")]
     #[serde(deserialize_with = "table")]
     pub file_cache: FileConfig,
+    /// `[redis_cache]`: without a `url` there is no such tier.
+    #[cfg(feature = "redis")]
+    #[serde(deserialize_with = "table")]
+    pub redis_cache: RedisConfig,
     /// `[categories.NAME]`: what is to be different from the [known routes](Routes::reference), by name.
     #[serde(deserialize_with = "categories")]
     pub categories: BTreeMap<String, CategoryConfig>,
@@ -94,7 +100,7 @@ pub struct Config {
 
 impl Config {
     /// The defaults, with all files in the platform's cache folder for the application `name`, such as
-    /// `~/.cache/planner`.
+    /// `~/.cache/planner`. At a server of Redis, keys begin with the name.
     ///
     /// # Errors
     /// The user has no home folder, or the name is not of letters, digits, spaces and `.` `_` `-`, beginning
@@ -121,6 +127,10 @@ impl Config {
         let mut config = Self::default();
         for path in config.paths() {
             *path = dirs.cache_dir().join(path.file_name().unwrap_or_default());
+        }
+        #[cfg(feature = "redis")]
+        {
+            config.redis_cache.prefix = name.into();
         }
         Ok(config)
     }
@@ -175,11 +185,11 @@ impl Config {
         })
     }
 
-    /// The options of a cache as configured.
+    /// The options of a cache as configured. The Redis tier, if there is one, is open then.
     ///
     /// # Errors
-    /// As [`routes`](Self::routes).
-    #[cfg(any(feature = "file", feature = "memory", feature = "sqlite"))]
+    /// As [`routes`](Self::routes), and those of [opening](cache_core::ErrorKind::InvalidOption) the Redis tier.
+    #[cfg(any(feature = "file", feature = "memory", feature = "redis", feature = "sqlite"))]
     pub fn options(&self) -> Result<CacheOptions> {
         let options = CacheOptions::new().routes(self.routes()?);
         #[cfg(feature = "memory")]
@@ -190,6 +200,11 @@ impl Config {
         let options = options.sqlite_path(&self.sqlite_cache.db_path).sqlite(self.sqlite_cache.options());
         #[cfg(feature = "file")]
         let options = options.file_dir(&self.file_cache.cache_dir).file(self.file_cache.options());
+        #[cfg(feature = "redis")]
+        let options = match &self.redis_cache.url {
+            Some(url) => options.redis(self.redis_cache.options().open(url)?),
+            None => options,
+        };
         Ok(options)
     }
 

@@ -9,6 +9,7 @@
 //! | `file` | yes | [`file`](mod@file): the file tier, and [`FileCache`](struct@file::FileCache) for use alone |
 //! | `memory` | yes | [`memory`]: the memory tier, and [`MemoryCache`](memory::MemoryCache) for use alone |
 //! | `sqlite` | yes | [`sqlite`]: the SQLite tier, and [`SqliteCache`](sqlite::SqliteCache) for use alone |
+//! | `redis` | no | [`redis`]: the Redis tier, and [`redis::migrate`]: what Redis holds, moved into a cache |
 //! | `lazy` | no | [`lazy`](mod@lazy): parts of a program that load when they are first used |
 //! | `dylib` | no | shared libraries as lazies; comes with `lazy` |
 //! | `loader` | no | [`loader`]: components that load in the order of their dependencies |
@@ -22,7 +23,7 @@
 
 #[cfg(feature = "config")]
 pub mod config;
-#[cfg(any(feature = "file", feature = "memory", feature = "sqlite"))]
+#[cfg(any(feature = "file", feature = "memory", feature = "redis", feature = "sqlite"))]
 mod open;
 
 #[doc(inline)]
@@ -33,6 +34,9 @@ pub use cache_file as file;
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use cache_memory as memory;
+#[cfg(feature = "redis")]
+#[doc(inline)]
+pub use cache_redis as redis;
 #[cfg(feature = "sqlite")]
 #[doc(inline)]
 pub use cache_sqlite as sqlite;
@@ -53,11 +57,14 @@ pub use cache_core::{
 };
 #[cfg(feature = "config")]
 pub use config::{Config, ConfigError};
-#[cfg(any(feature = "file", feature = "memory", feature = "sqlite"))]
+#[cfg(any(feature = "file", feature = "memory", feature = "redis", feature = "sqlite"))]
 pub use open::CacheOptions;
 #[cfg(feature = "memory")]
 pub use open::in_memory;
-#[cfg(all(feature = "config", any(feature = "file", feature = "memory", feature = "sqlite")))]
+#[cfg(all(
+    feature = "config",
+    any(feature = "file", feature = "memory", feature = "redis", feature = "sqlite")
+))]
 pub use open::open;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 pub use open::open_dir;

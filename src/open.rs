@@ -98,6 +98,8 @@ pub struct CacheOptions {
     file_dir: Option<PathBuf>,
     #[cfg(feature = "file")]
     file: cache_file::FileOptions,
+    #[cfg(feature = "redis")]
+    redis: Option<cache_redis::RedisTier>,
     routes: Routes,
     #[cfg(feature = "memory")]
     memory: cache_memory::MemoryTierBuilder,
@@ -117,6 +119,8 @@ impl CacheOptions {
             file_dir: None,
             #[cfg(feature = "file")]
             file: cache_file::FileCache::options(),
+            #[cfg(feature = "redis")]
+            redis: None,
             routes: Routes::reference(),
             #[cfg(feature = "memory")]
             memory: cache_memory::MemoryTier::builder(),
@@ -197,6 +201,24 @@ impl CacheOptions {
         self
     }
 
+    /// The Redis tier, which is open already: whoever keeps a clone of it can ask how the server is. It should have the clock
+    /// of the cache.
+    ///
+    /// ```
+    /// use warmstart::{CacheOptions, Route, Routes, hours, redis::RedisTier};
+    ///
+    /// let tier = RedisTier::options().prefix("planner").open("redis://localhost:6379")?;
+    /// let routes = Routes::empty().with("sessions", Route::redis().ttl(hours(1)));
+    /// let cache = CacheOptions::new().redis(tier.clone()).routes(routes).open()?;
+    /// let is_away = tier.health().is_away; // then sessions are not found, and inserts are dropped
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "redis")]
+    pub fn redis(mut self, tier: cache_redis::RedisTier) -> Self {
+        self.redis = Some(tier);
+        self
+    }
+
     /// How often expired entries are removed: every minute unless said otherwise.
     pub fn cleanup_interval(mut self, interval: Duration) -> Self {
         self.cleanup_interval = Some(interval);
@@ -268,6 +290,8 @@ impl CacheOptions {
         (Level::L2, Self::open_sqlite),
         #[cfg(feature = "file")]
         (Level::L3, Self::open_file),
+        #[cfg(feature = "redis")]
+        (Level::L4, Self::open_redis),
     ];
 
     #[cfg(feature = "sqlite")]
@@ -284,6 +308,11 @@ impl CacheOptions {
         let _span = span(dir).entered();
         let file = self.file.clone().clock(self.clock.clone()).open(dir)?;
         Ok(Some(Arc::new(file)))
+    }
+
+    #[cfg(feature = "redis")]
+    fn open_redis(&self) -> Result<Option<Arc<dyn Tier>>> {
+        Ok(self.redis.clone().map(|tier| Arc::new(tier) as _))
     }
 
     fn build(self, persistent: Tiers, degraded: Option<String>) -> Result<TieredCache> {

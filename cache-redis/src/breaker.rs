@@ -200,7 +200,11 @@ mod tests {
 
     fn settled(breaker: &Breaker) -> Vec<Debt> {
         let mut settled = vec![];
-        breaker.close(|debt| Ok::<_, ()>(settled.push(debt.clone()))).unwrap();
+        let settle = |debt: &Debt| {
+            settled.push(debt.clone());
+            Ok::<_, ()>(())
+        };
+        breaker.close(settle).unwrap();
         assert_eq!(breaker.owed.lock().bytes, 0);
         settled
     }

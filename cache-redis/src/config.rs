@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use cache_core::{Compression, config};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
-use crate::RedisOptions;
+use crate::{RedisOptions, names::Names, server::Server};
 
 /// `[redis_cache]`.
 ///
@@ -20,10 +20,12 @@ use crate::RedisOptions;
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct RedisConfig {
     /// Where the server is. Without it there is no such tier.
+    #[serde(deserialize_with = "url")]
     pub url: Option<String>,
     /// Whether it is a cluster, of which the URL names nodes with commas between them. Default: no.
     pub cluster: bool,
     /// What the keys of this cache begin with. Default: `warmstart`.
+    #[serde(deserialize_with = "prefix")]
     pub prefix: String,
     /// How long the server may be silent. Default: 250 ms.
     #[serde(deserialize_with = "config::duration")]
@@ -51,6 +53,22 @@ impl Default for RedisConfig {
             compression: Compression::Lz4,
         }
     }
+}
+
+/// Does not say in an error what was written, since a password may be in it.
+fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let url = String::deserialize(from)?;
+    // What is to be checked depends on nothing else that is written here.
+    match Server::new(&url, true, RedisOptions::TIMEOUT)
+        .or_else(|_| Server::new(&url, false, RedisOptions::TIMEOUT))
+    {
+        Ok(_) => Ok(Some(url)),
+        Err(error) => Err(D::Error::custom(error.kind())),
+    }
+}
+
+fn prefix<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    config::scalar(from, Names::PREFIX, |_| None, |text| Names::is_prefix(text).then(|| text.into()))
 }
 
 #[cfg(test)]

@@ -57,9 +57,9 @@ fn listen(store: &Store, connection: &mut Connection, next_try: &mut Instant) ->
     let timeout = store.options.timeout;
     let mut channel = connection.as_pubsub();
     channel.subscribe(store.names.channel())?;
-    store.heard.lock().is_listening = true;
     store.resyncs.fetch_add(1, Relaxed);
     store.tell(Changed::Anything);
+    store.heard.lock().is_listening = true;
     while !is_closed(store) {
         recover(store, next_try);
         channel.set_read_timeout(Some(BEAT))?;

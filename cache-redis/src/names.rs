@@ -9,15 +9,22 @@ pub(crate) struct Names {
 }
 
 impl Names {
+    /// What a prefix may be. In a pattern, none of it means anything but itself.
+    pub(crate) const PREFIX: &str = "1 to 128 bytes without * ? [ ] \\ ^ and control characters";
+
     /// # Errors
-    /// [`ErrorKind::InvalidOption`] for a prefix that would mean something in a pattern, or be unclear before a colon.
+    /// [`ErrorKind::InvalidOption`] for what is no prefix.
     pub(crate) fn new(prefix: &str) -> Result<Self> {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-.:".contains(&b);
-        if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(allowed) {
-            let why = format!("prefix: {prefix:?} is not 1 to 64 of the characters a-z A-Z 0-9 _ - . :");
-            return Err(ErrorKind::InvalidOption(why).into());
+        if Self::is_prefix(prefix) {
+            return Ok(Self { prefix: prefix.into() });
         }
-        Ok(Self { prefix: prefix.into() })
+        let why = format!("prefix: {prefix:?} is not {}", Self::PREFIX);
+        Err(ErrorKind::InvalidOption(why).into())
+    }
+
+    pub(crate) fn is_prefix(text: &str) -> bool {
+        let allowed = |c: char| !c.is_control() && !"*?[]\\^".contains(c);
+        (1..=128).contains(&text.len()) && text.chars().all(allowed)
     }
 
     /// `prefix:category:key`. The name of a category has no colon in it.

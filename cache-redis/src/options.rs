@@ -57,8 +57,8 @@ impl RedisOptions {
         }
     }
 
-    /// What the keys of this cache begin with at the server: 1 to 64 of `a-z A-Z 0-9 _ - . :`. Programs with one prefix
-    /// share their entries. Default: `warmstart`.
+    /// What the keys of this cache begin with at the server: 1 to 128 bytes without `* ? [ ] \ ^` and control characters.
+    /// Programs with one prefix share their entries. Default: `warmstart`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
