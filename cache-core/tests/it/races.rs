@@ -1,11 +1,11 @@
 //! Things that happen at once, made to happen in the worst order.
 
 use std::{
-    sync::{Arc, Barrier, mpsc},
+    sync::{Arc, Barrier, atomic::Ordering::SeqCst, mpsc},
     thread,
 };
 
-use cache_core::{Clock, Entry, Handle, Key};
+use cache_core::{Changed, Clock, Entry, Handle, Key, Observer};
 
 use crate::support::{Bench, ForgetAll, bench};
 
@@ -280,13 +280,85 @@ fn insert_overtaken_by_one_that_fails_on_its_way_leaves_both_tiers_alike() {
     numbers.insert("k", 1).unwrap();
     let (later, home) = (numbers.clone(), bench.home.clone());
     bench.home.on_put(move || {
-        home.fails_late.store(true, std::sync::atomic::Ordering::SeqCst);
+        home.fails_late.store(true, SeqCst);
         later.insert("k", 3).unwrap_err();
     });
     numbers.insert("k", 2).unwrap();
     let seen = numbers.get("k").as_deref().copied();
     assert_ne!(seen, Some(1));
     assert_eq!(seen, at_home(&bench, "k"));
+}
+
+#[test]
+fn what_another_program_has_changed_leaves_the_front() {
+    let bench = bench();
+    let (numbers, hears) = (handle(&bench), hears(&bench));
+    let entry = |key| Changed::Entry { category: "db", key };
+    for (what, goes) in [
+        (entry("k"), true),
+        (entry("other"), false),
+        (Changed::Entry { category: "not here", key: "k" }, false),
+        (Changed::Category("db"), true),
+        (Changed::Category("files"), false),
+        (Changed::Anything, true),
+    ] {
+        numbers.insert("k", 1).unwrap();
+        let before = bench.home.gets.load(SeqCst);
+        hears.changed("home", what);
+        assert_eq!(numbers.get("k").as_deref(), Some(&1));
+        assert_eq!(bench.home.gets.load(SeqCst) > before, goes, "{what:?}");
+    }
+}
+
+#[test]
+fn read_under_way_when_another_program_writes_leaves_no_copy() {
+    let bench = bench();
+    let (numbers, hears) = (handle(&bench), hears(&bench));
+    for what in [Changed::Entry { category: "db", key: "k" }, Changed::Category("db"), Changed::Anything] {
+        numbers.insert("k", 1).unwrap();
+        bench.memory.forget_all();
+        let hears = hears.clone();
+        bench.home.on_get(move || hears.changed("home", what));
+        assert_eq!(numbers.get("k").as_deref(), Some(&1), "read before the change");
+        let before = bench.home.gets.load(SeqCst);
+        assert_eq!(numbers.get("k").as_deref(), Some(&1));
+        assert_eq!(bench.home.gets.load(SeqCst), before + 1, "{what:?}");
+    }
+}
+
+#[test]
+fn load_under_way_when_another_program_writes_is_not_stored() {
+    let bench = bench();
+    let (numbers, hears) = (handle(&bench), hears(&bench));
+    for what in [Changed::Entry { category: "db", key: "k" }, Changed::Category("db"), Changed::Anything] {
+        let load = || {
+            hears.changed("home", what);
+            Ok::<_, std::io::Error>(1)
+        };
+        assert_eq!(*numbers.get_or_load("k", load).unwrap(), 1);
+        assert_eq!((numbers.get("k"), at_home(&bench, "k")), (None, None), "{what:?}");
+    }
+}
+
+#[test]
+fn insert_under_way_when_another_program_writes_leaves_both_tiers_alike() {
+    let bench = bench();
+    let (numbers, hears) = (handle(&bench), hears(&bench));
+    for what in [Changed::Entry { category: "db", key: "k" }, Changed::Category("db"), Changed::Anything] {
+        let hears = hears.clone();
+        bench.home.on_put(move || hears.changed("home", what));
+        numbers.insert("k", 1).unwrap();
+        assert_eq!(
+            (numbers.get("k").as_deref().copied(), at_home(&bench, "k")),
+            (Some(1), Some(1)),
+            "{what:?}"
+        );
+    }
+}
+
+/// Who is told by the home tier of what another program does.
+fn hears(bench: &Bench) -> Arc<dyn Observer> {
+    bench.home.observer.lock().unwrap().clone().unwrap()
 }
 
 /// As the home tier does when it makes room.
