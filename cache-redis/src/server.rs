@@ -4,8 +4,8 @@ use std::{fmt, time::Duration};
 
 use cache_core::{Error, ErrorKind, Result};
 use redis::{
-    Client, Cmd, Connection, ConnectionAddr, ConnectionInfo, ConnectionLike, IntoConnectionInfo, RedisError,
-    RedisResult, Value,
+    Client, Cmd, Connection, ConnectionAddr, ConnectionInfo, ConnectionLike, IntoConnectionInfo,
+    ProtocolVersion, RedisError, RedisResult, Value,
     cluster::{ClusterClient, ClusterConnection, cluster_pipe},
 };
 
@@ -220,7 +220,13 @@ fn plain(error: &RedisError) -> String {
 
 fn node(url: &str) -> Result<ConnectionInfo> {
     let url = url.trim();
-    url.into_connection_info().map_err(|error| {
+    let node = url.into_connection_info();
+    // Answers have one shape then, whatever the URL asks for.
+    let node = node.map(|node| {
+        let settings = node.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
+        node.set_redis_settings(settings)
+    });
+    node.map_err(|error| {
         // What follows the last @ is no secret.
         let end = url.rsplit('@').next().unwrap_or_default();
         let why = format!(
