@@ -69,6 +69,7 @@ const FACTS: &[(&str, Fact)] = &[
     ("any text is a key", any_text_is_a_key),
     ("categories are apart", categories_are_apart),
     ("a put replaces", put_replaces),
+    ("what a load brings is stored where there was nothing", load_is_stored),
     ("a removed entry is gone", removed_entry_is_gone),
     ("a cleared category is empty", cleared_category_is_empty),
     ("an expired entry is not returned", expired_entry_is_not_returned),
@@ -204,6 +205,21 @@ fn put_replaces(bench: &Bench) {
     bench.clock.advance(Duration::from_secs(2));
     assert_eq!(bench.get(&category, "k").as_deref(), Some("new"));
     assert_eq!(bench.list(&category).len(), 1);
+}
+
+fn load_is_stored(bench: &Bench) {
+    let category = category(0, "c");
+    let key = Key::new(&category, "k").unwrap();
+    let fill = |entry: &Entry| bench.tier.fill(&key, entry, &Unguarded).unwrap();
+    assert!(fill(&bench.entry_for("v", Duration::from_secs(10))));
+    assert_eq!(bench.get(&category, "k").as_deref(), Some("v"));
+    bench.clock.advance(Duration::from_secs(10));
+    assert_eq!(bench.get(&category, "k"), None);
+    let other_type = Entry { fingerprint: Fingerprint(1), ..bench.entry("other") };
+    for (entry, text) in [(other_type, "other"), (bench.entry("again"), "again")] {
+        assert!(fill(&entry), "what cannot be served is replaced");
+        assert_eq!(bench.get(&category, "k").as_deref(), Some(text));
+    }
 }
 
 fn removed_entry_is_gone(bench: &Bench) {

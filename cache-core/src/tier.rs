@@ -54,6 +54,16 @@ pub trait Tier: Send + Sync + fmt::Debug {
     /// budget or the tier.
     fn put(&self, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<()>;
 
+    /// Stores what a loader brought under `key`, where nothing of its fingerprint was found before, as [`put`](Self::put)
+    /// does. A tier that several programs share leaves what another one of them has stored there since, which is newer, and
+    /// returns false.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    fn fill(&self, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<bool> {
+        self.put(key, entry, guard).map(|()| true)
+    }
+
     /// Removes the entry under `key`, if the guard holds. It is no error if there is none.
     ///
     /// # Errors

@@ -110,6 +110,7 @@
 mod breaker;
 #[cfg(feature = "config")]
 mod config;
+mod fills;
 mod health;
 mod listener;
 mod message;

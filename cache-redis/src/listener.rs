@@ -41,7 +41,7 @@ fn run(store: &Store) {
             // What is kept in memory may be out of date from now on. Where the server answers and lets nobody listen, it may be
             // so each time.
             if was_listening || !error.is_io_error() {
-                store.tell(Changed::Anything);
+                store.changed(Changed::Anything);
             }
         }
         recover(store, &mut next_try);
@@ -58,7 +58,7 @@ fn listen(store: &Store, connection: &mut Connection, next_try: &mut Instant) ->
     let mut channel = connection.as_pubsub();
     channel.subscribe(store.names.channel())?;
     store.resyncs.fetch_add(1, Relaxed);
-    store.tell(Changed::Anything);
+    store.changed(Changed::Anything);
     store.heard.lock().is_listening = true;
     while !is_closed(store) {
         recover(store, next_try);
@@ -84,10 +84,10 @@ fn hear(store: &Store, text: &[u8]) {
         }
         Some((origin, _)) if origin == store.origin => {}
         Some((_, Message::Fence(_))) => {}
-        Some((_, Message::Entry { category, key })) => store.tell(Changed::Entry { category, key }),
-        Some((_, Message::Cleared(category))) => store.tell(Changed::Category(category)),
+        Some((_, Message::Entry { category, key })) => store.changed(Changed::Entry { category, key }),
+        Some((_, Message::Cleared(category))) => store.changed(Changed::Category(category)),
         // A later version says something that this one does not know.
-        None => store.tell(Changed::Anything),
+        None => store.changed(Changed::Anything),
     }
 }
 

@@ -23,6 +23,7 @@ use redis::{Cmd, Connection, RedisError, RedisResult, Value, cmd};
 use crate::{
     RedisOptions,
     breaker::{Breaker, Debt},
+    fills::{Fills, Head, Place},
     health::Health,
     message::Message,
     names::Names,
@@ -49,6 +50,18 @@ const FOR_EVER: i64 = 10_000_000_000_000;
 const REMOVE_UNCHANGED: &str =
     "if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) == ARGV[1] then redis.call('DEL', KEYS[1]) end";
 
+/// Stores a loaded value, unless there is one of its fingerprint that is not of the future: another program has loaded or
+/// stored it meanwhile.
+const FILL: &str = "
+    local there = redis.pcall('GETRANGE', KEYS[1], 0, 31)
+    if type(there) == 'string' and #there == 32 and string.sub(there, 25, 32) == ARGV[1]
+        and struct.unpack('<i8', string.sub(there, 9, 16)) <= tonumber(ARGV[2]) then
+        return 0
+    end
+    if ARGV[4] == '' then redis.call('SET', KEYS[1], ARGV[3])
+    else redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4]) end
+    return 1";
+
 /// Everything of an open tier.
 pub(crate) struct Store {
     pub(crate) options: RedisOptions,
@@ -63,6 +76,7 @@ pub(crate) struct Store {
     /// Held while a write of one of its keys is asked for: of two, the one whose guard was asked later is done later.
     stripes: [Mutex<()>; STRIPES],
     observer: RwLock<Option<Arc<dyn Observer>>>,
+    fills: Fills,
     fences: AtomicU64,
     /// How many writes had been dropped at the last flush.
     told_dropped: AtomicU64,
@@ -89,6 +103,7 @@ impl Store {
             resyncs: AtomicU64::new(0),
             stripes: std::array::from_fn(|_| Mutex::new(())),
             observer: RwLock::new(None),
+            fills: Fills::default(),
             fences: AtomicU64::new(0),
             told_dropped: AtomicU64::new(0),
         }
@@ -137,7 +152,7 @@ impl Store {
                     // At least one, however large.
                     let goes = bytes == 0 || bytes + put.entry.size <= SENT as u64;
                     bytes += put.entry.size.max(1);
-                    goes.then(|| self.pack(put))
+                    goes.then(|| self.command(put))
                 })
                 .collect();
             let (now, later) = rest.split_at(packed.len());
@@ -147,16 +162,46 @@ impl Store {
         outcomes
     }
 
+    pub(crate) fn fill(&self, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<bool> {
+        self.check_open()?;
+        let stored = self.pack(key, entry)?;
+        let now = self.options.clock.now();
+        let Some(left) = self.left(&stored) else { return Ok(true) };
+        let record = record::to_bytes(&stored);
+        let head: Option<Head> = record.first_chunk().copied();
+        let command = cmd("EVAL")
+            .arg(FILL)
+            .arg(1)
+            .arg(self.names.of(key))
+            .arg(&stored.fingerprint.to_le_bytes())
+            .arg(now.wall.saturating_add(record::SKEW))
+            .arg(record)
+            .arg(left.map(|left| left.to_string()).unwrap_or_default())
+            .to_owned();
+        let _ordered = self.order([key]);
+        let place: Place = (key.category().name().into(), key.as_str().into());
+        self.fills.begin(place.clone());
+        let answer = guard.holds().then(|| self.write_one(key, command));
+        let is_stored = matches!(answer, Some(Some(Ok(Value::Int(1)))));
+        if self.fills.end(&place, head.filter(|_| is_stored)) {
+            self.unfill(&[(place, head.unwrap_or([0; HEAD]))]);
+            return Ok(false);
+        }
+        match answer {
+            Some(Some(Ok(Value::Int(0)))) => Ok(false),
+            Some(answer) => self.done(answer, "storing").map(|()| true).map_err(|error| error.about(key)),
+            None => Ok(true),
+        }
+    }
+
     pub(crate) fn remove(&self, key: &Key<'_>, guard: &dyn Guard) -> Result<()> {
         self.check_open()?;
         let _ordered = self.order([key]);
         if !guard.holds() {
             return Ok(());
         }
-        let debt = Debt::key(key.category().name(), key.as_str());
         let removal = cmd("UNLINK").arg(self.names.of(key)).to_owned();
-        let answers = self.reach.write(&[removal], &[self.news_of(key)], &[debt]);
-        self.done(answers.and_then(|mut answers| answers.pop()), "removing").map_err(|error| error.about(key))
+        self.done(self.write_one(key, removal), "removing").map_err(|error| error.about(key))
     }
 
     pub(crate) fn scan(&self, category: &Arc<Category>, visit: &mut dyn FnMut(EntryInfo)) -> Result<()> {
@@ -273,8 +318,29 @@ impl Store {
         sent && heard.is_listening && heard.fence >= number
     }
 
-    /// Tells the observer what others have changed. No lock is held.
-    pub(crate) fn tell(&self, what: Changed<'_>) {
+    /// Others have changed something, or may have. No lock is held.
+    pub(crate) fn changed(&self, what: Changed<'_>) {
+        self.tell(what);
+        let gone = self.fills.changed(what);
+        if !gone.is_empty() {
+            self.unfill(&gone);
+            // Somebody here may have read it since.
+            self.tell(what);
+        }
+    }
+
+    /// Removes loaded values that have not been replaced.
+    fn unfill(&self, gone: &[(Place, Head)]) {
+        let name = |(category, key): &Place| self.names.entry(category, key);
+        let removals: Vec<_> =
+            gone.iter().map(|(place, head)| remove_unchanged(&name(place), head)).collect();
+        let news: Vec<_> =
+            gone.iter().map(|((category, key), _)| self.publish(Message::Entry { category, key })).collect();
+        let debts: Vec<_> = gone.iter().map(|((category, key), _)| Debt::key(category, key)).collect();
+        self.reach.write(&removals, &news, &debts);
+    }
+
+    fn tell(&self, what: Changed<'_>) {
         let observer = self.observer.read().clone();
         let Some(observer) = observer else { return };
         // Copies go with it, and a destructor of the user's may panic.
@@ -345,26 +411,33 @@ impl Store {
     }
 
     fn remove_unchanged(&self, key: &Key<'_>, head: &[u8]) {
-        let script = cmd("EVAL").arg(REMOVE_UNCHANGED).arg(1).arg(self.names.of(key)).arg(head).to_owned();
         // Otherwise it is found again the next time.
-        let _ = self.reach.read(&[script]);
+        let _ = self.reach.read(&[remove_unchanged(&self.names.of(key), head)]);
     }
 
     /// The command that stores an entry.
-    fn pack(&self, put: &Put<'_>) -> Result<Cmd> {
-        let Put { key, entry, .. } = put;
-        let chosen = key.category().route().stored_compression().unwrap_or(self.options.compression);
-        let stored = Stored::pack(key, entry, |_| chosen)?;
-        let name = self.names.of(key);
-        let left = stored.expires_at.map(|at| at.saturating_sub(self.options.clock.now().wall));
-        let mut command = match left {
-            Some(..=0) => return Ok(cmd("UNLINK").arg(name).to_owned()),
-            _ => cmd("SET").arg(name).arg(record::to_bytes(&stored)).to_owned(),
-        };
-        if let Some(left) = left.filter(|&left| left < FOR_EVER) {
+    fn command(&self, put: &Put<'_>) -> Result<Cmd> {
+        let stored = self.pack(&put.key, &put.entry)?;
+        let name = self.names.of(&put.key);
+        let Some(left) = self.left(&stored) else { return Ok(cmd("UNLINK").arg(name).to_owned()) };
+        let mut command = cmd("SET").arg(name).arg(record::to_bytes(&stored)).to_owned();
+        if let Some(left) = left {
             command.arg("PX").arg(left);
         }
         Ok(command)
+    }
+
+    fn pack(&self, key: &Key<'_>, entry: &Entry) -> Result<Stored> {
+        let chosen = key.category().route().stored_compression().unwrap_or(self.options.compression);
+        Stored::pack(key, entry, |_| chosen)
+    }
+
+    /// How many milliseconds the server is to keep an entry, if it is not to keep it for good; `None` if its time is over.
+    fn left(&self, stored: &Stored) -> Option<Option<i64>> {
+        match stored.expires_at.map(|at| at.saturating_sub(self.options.clock.now().wall)) {
+            Some(..=0) => None,
+            left => Some(left.filter(|&left| left < FOR_EVER)),
+        }
     }
 
     /// Sends the commands of puts that still count.
@@ -421,6 +494,12 @@ impl Store {
         stripes.into_iter().map(|stripe| self.stripes[stripe].lock()).collect()
     }
 
+    /// Does what replaces or removes one entry, and tells of it.
+    fn write_one(&self, key: &Key<'_>, command: Cmd) -> Option<RedisResult<Value>> {
+        let debt = Debt::key(key.category().name(), key.as_str());
+        self.reach.write(&[command], &[self.news_of(key)], &[debt])?.pop()
+    }
+
     fn news_of(&self, key: &Key<'_>) -> Cmd {
         self.publish(Message::Entry { category: key.category().name(), key: key.as_str() })
     }
@@ -435,6 +514,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// The command that removes a value if it begins with `head`.
+fn remove_unchanged(name: &str, head: &[u8]) -> Cmd {
+    cmd("EVAL").arg(REMOVE_UNCHANGED).arg(1).arg(name).arg(head).to_owned()
 }
 
 fn for_each_batch(

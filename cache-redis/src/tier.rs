@@ -102,6 +102,10 @@ impl Tier for RedisTier {
         self.store.put_many(puts)
     }
 
+    fn fill(&self, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<bool> {
+        self.store.fill(key, entry, guard)
+    }
+
     fn remove(&self, key: &Key<'_>, guard: &dyn Guard) -> Result<()> {
         self.store.remove(key, guard)
     }

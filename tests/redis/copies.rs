@@ -71,3 +71,38 @@ fn load_that_began_before_another_programs_insert_does_not_undo_it() {
         assert_eq!(mine.get("k").as_deref(), Some(&2));
     }
 }
+
+/// What another program does while this one loads, and cannot be heard.
+fn unheard(change: impl Fn(&warmstart::Handle<u32>), after: Option<u32>) {
+    if !has_redis() {
+        return;
+    }
+    let redis = Redis::start();
+    let tier = tier(&redis);
+    let (one, other) = (cache(&tier), cache(&crate::tier(&redis)));
+    for category in ["shared", "bare"] {
+        let [mine, theirs] = [&one, &other].map(|cache| cache.category::<u32>(category).unwrap());
+        until("changes are heard of", || tier.health().is_listening);
+        let resyncs = tier.health().resyncs;
+        let load = || {
+            redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+            change(&theirs);
+            Ok::<_, std::io::Error>(1)
+        };
+        assert_eq!(*mine.get_or_load("k", load).unwrap(), 1);
+        until("the connection is back", || tier.health().resyncs > resyncs && tier.health().is_listening);
+        assert_eq!(mine.get("k").as_deref().copied(), after, "{category}");
+        assert_eq!(theirs.get("k").as_deref().copied(), after, "{category}");
+    }
+}
+
+#[test]
+fn load_does_not_replace_what_another_program_has_stored_unheard() {
+    unheard(|theirs| theirs.insert("k", 2).unwrap(), Some(2));
+}
+
+#[test]
+fn load_that_was_stored_after_an_unheard_removal_goes_again() {
+    unheard(|theirs| theirs.remove("k").unwrap(), None);
+    unheard(|theirs| theirs.clear().unwrap(), None);
+}

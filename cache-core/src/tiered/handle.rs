@@ -297,6 +297,16 @@ impl<T: Send + Sync + 'static> Handle<T> {
         self.stored(key, parcel.front.as_ref(), ticket, outcome)
     }
 
+    /// As [`store`](Self::store), of what was loaded. A failure is counted and told.
+    pub(super) fn fill(&self, key: &Key<'_>, parcel: &Parcel, ticket: &Ticket<'_>) {
+        let guard = ticket.at(Place::Home);
+        let filled = self.space.home.tier.fill(key, &parcel.home, &guard);
+        // Another program's value is newer than a copy of this one.
+        let front = parcel.front.as_ref().filter(|_| !matches!(filled, Ok(false)));
+        let outcome = self.space.home.stored(key, filled.map(drop));
+        let _ = self.stored(key, front, ticket, outcome);
+    }
+
     /// What is to be done once the home tier has answered: `front` is the copy to be kept there, if any.
     pub(super) fn stored(
         &self,

@@ -137,7 +137,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
             return;
         }
         match self.pack(value, self.space.category.route().default_ttl()) {
-            Ok(parcel) => drop(self.store(key, &parcel, ticket)),
+            Ok(parcel) => self.fill(key, &parcel, ticket),
             Err(error) => self.space.home.failed(&error, key),
         }
     }

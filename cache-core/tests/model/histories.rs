@@ -54,13 +54,17 @@ impl Recorder {
     }
 }
 
-fn work(fixture: &Fixture, recorder: &Recorder, turns: usize) -> Vec<Event> {
+/// What a thread does, at random: of reads and inserts, and further things of which these are the first ones.
+const LOADS_TOO: usize = 12;
+const NO_LOADS: usize = 7;
+
+fn work(fixture: &Fixture, recorder: &Recorder, turns: usize, kinds: usize) -> Vec<Event> {
     let (values, mut random, mut events) = (&fixture.values, thread_rng(), Vec::new());
     for _ in 0..turns {
         let key = random.gen_range(0..KEYS.len());
         let (name, begin) = (KEYS[key], recorder.now());
         let mut note = |key, what| events.push(Event { key, what, begin, end: recorder.now() });
-        match random.gen_range(0..12) {
+        match random.gen_range(0..kinds) {
             0..3 => note(key, What::Read(values.get(name).map(|value| *value))),
             3..6 => {
                 let value = recorder.value();
@@ -134,7 +138,7 @@ fn histories(rooms: [usize; 2], fails: u32) {
         let (fixture, recorder) = (Fixture::new(rooms, fails), Arc::new(Recorder::default()));
         let threads = [(); 3].map(|()| {
             let (fixture, recorder) = (fixture.clone(), recorder.clone());
-            thread::spawn(move || work(&fixture, &recorder, 4))
+            thread::spawn(move || work(&fixture, &recorder, 4, LOADS_TOO))
         });
         let mut events: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         // At rest, all tiers agree, and what is there is not old.
@@ -162,6 +166,31 @@ fn nothing_older_is_read_while_entries_have_to_go() {
 #[test]
 fn nothing_older_is_read_while_writes_fail() {
     histories([9, 9], 4);
+}
+
+#[test]
+fn nothing_older_is_read_than_what_another_program_was_heard_to_write() {
+    check(200, || {
+        let (fixture, recorder) = (Fixture::new([9, 9], 0), Arc::new(Recorder::default()));
+        // What another program stores looks like what this one has.
+        fixture.values.insert("c", recorder.value()).unwrap();
+        let threads = [(); 2].map(|()| {
+            let (fixture, recorder) = (fixture.clone(), recorder.clone());
+            thread::spawn(move || work(&fixture, &recorder, 4, NO_LOADS))
+        });
+        let mut events = Vec::new();
+        for _ in 0..4 {
+            let (key, value) = (thread_rng().gen_range(0..KEYS.len()), recorder.value());
+            let value = Some(value).filter(|_| thread_rng().gen_ratio(2, 3));
+            let begin = recorder.now();
+            fixture.home.change(KEYS[key], value);
+            let what = value.map_or(What::Removed, What::Inserted);
+            events.push(Event { key, what, begin, end: recorder.now() });
+        }
+        events.extend(threads.into_iter().flat_map(|thread| thread.join().unwrap()));
+        agree(&fixture);
+        judge(&events);
+    });
 }
 
 #[test]

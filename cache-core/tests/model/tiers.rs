@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use shuttle::rand::{Rng, thread_rng};
 
 use crate::{
-    Category, Cause, Departure, Entry, EntryInfo, Error, ErrorKind, Guard, Handle, Key, Level, ManualClock,
-    Observer, Result, Route, Routes, Tier, TieredCache, Touch, Value,
+    Category, Cause, Changed, Departure, Entry, EntryInfo, Error, ErrorKind, Guard, Handle, Key, Level,
+    ManualClock, Observer, Result, Route, Routes, Tier, TieredCache, Touch, Value,
     sync::{Mutex, RwLock},
 };
 
@@ -32,6 +32,19 @@ impl Map {
             Value::Live(live) => *live.downcast::<u64>()?,
             Value::Bytes(bytes) => postcard::from_bytes(&bytes).unwrap(),
         })
+    }
+
+    /// As another program, which tells of it.
+    pub(crate) fn change(&self, key: &str, value: Option<u64>) {
+        let mut entries = self.entries.lock();
+        let before = entries.remove(key);
+        if let (Some(value), Some(entry)) = (value, before.or_else(|| entries.values().next().cloned())) {
+            let value = Value::Bytes(postcard::to_allocvec(&value).unwrap().into());
+            entries.insert(key.to_owned(), Entry { value, ..entry });
+        }
+        drop(entries);
+        let observer = self.observer.read().clone();
+        observer.unwrap().changed(self.name(), Changed::Entry { category: "c", key });
     }
 
     pub(crate) fn forget_all(&self) {
