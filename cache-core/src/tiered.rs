@@ -56,7 +56,7 @@ use crate::{
 /// Of two inserts of one key that run at the same time, one wins in every tier. A load that began before
 /// an insert or a removal of its key does not undo it, nor does a copy of what the home tier held
 /// before. Another process that shares the home tier is not part of this: its changes are seen when the
-/// copy in memory expires.
+/// copy in memory expires, or when the tier [hears of them](crate::Observer::changed).
 ///
 /// # The end
 ///
