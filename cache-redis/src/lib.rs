@@ -61,8 +61,8 @@
 //!
 //! A program that stores, removes or clears tells all others with the same prefix, through a channel of the server, in the
 //! round trip of the write itself. They drop their copies in memory, and a load that began before the change is not stored. A
-load never replaces what another program has stored meanwhile; and if a change of its key is heard of up to 10 s after it was
-stored, its value is removed again.
+//! load never replaces what another program has stored meanwhile; and if a change of its key is heard of up to 10 s after it was
+//! stored, its value is removed again.
 //! When a program has lost its connection to the channel (it is looked after twice a second), nobody knows what it
 //! has missed, so it drops all of its copies of categories that are at home at the server; and once more when the
 //! connection is back.
