@@ -116,6 +116,8 @@ mod fills;
 mod health;
 mod listener;
 mod message;
+#[cfg(feature = "migrate")]
+pub mod migrate;
 mod names;
 mod options;
 mod reach;

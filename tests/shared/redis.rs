@@ -116,6 +116,36 @@ impl Redis {
     }
 }
 
+/// A cluster of three servers without replicas.
+pub(crate) struct Cluster(Vec<Redis>);
+
+impl Cluster {
+    /// Three servers that know each other and share all slots.
+    pub(crate) fn start() -> Self {
+        let nodes: Vec<_> = (0..3).map(|_| Redis::start_with(&["--cluster-enabled", "yes"])).collect();
+        let places = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port()));
+        let join = Command::new("redis-cli")
+            .args(["--cluster", "create"])
+            .args(places)
+            .args(["--cluster-replicas", "0", "--cluster-yes"])
+            .output()
+            .unwrap();
+        assert!(join.status.success(), "{}", String::from_utf8_lossy(&join.stdout));
+        let start = Instant::now();
+        let is_ready = |node: &Redis| node.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok");
+        while !nodes.iter().all(is_ready) {
+            assert!(start.elapsed() < Duration::from_secs(60), "the cluster does not come together");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Self(nodes)
+    }
+
+    /// One of its servers.
+    pub(crate) fn url(&self) -> String {
+        self.0[0].url()
+    }
+}
+
 impl Drop for Redis {
     fn drop(&mut self) {
         self.kill();
