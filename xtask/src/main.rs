@@ -5,6 +5,7 @@ mod bench;
 mod ci;
 mod faults;
 mod fuzz;
+mod migrate_redis;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,7 @@ enum Command {
     Ci(ci::Options),
     Faults(faults::Options),
     Fuzz(fuzz::Options),
+    MigrateRedis(migrate_redis::Options),
 }
 
 fn main() -> ExitCode {
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Command::Ci(options) => ci::run(&options),
         Command::Faults(options) => faults::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::MigrateRedis(options) => migrate_redis::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

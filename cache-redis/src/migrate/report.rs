@@ -212,7 +212,7 @@ impl fmt::Display for Report {
             .into_iter()
             .filter(|kind| self.categories.values().any(|it| it.of(*kind) > 0))
             .collect();
-        kinds.iter().try_for_each(|kind| write!(f, " {:>10}", format!("{kind}s")))?;
+        kinds.iter().try_for_each(|kind| write!(f, " {kind:>10}"))?;
         writeln!(f)?;
         for (name, moved) in &self.categories {
             let Moved { keys, bytes, with_ttl, evicted, .. } = moved;
@@ -220,7 +220,7 @@ impl fmt::Display for Report {
             kinds.iter().try_for_each(|kind| write!(f, " {:>10}", moved.of(*kind)))?;
             writeln!(f)?;
         }
-        lines(f, "skipped", self.skipped.iter().map(|(reason, tally)| (reason, tally)))
+        skipped_lines(f, &self.skipped)
     }
 }
 
@@ -230,19 +230,27 @@ impl Moved {
     }
 }
 
-/// A table of what can be said of keys, if it can be said of any.
+/// A table of what can be said of keys.
 pub(super) fn lines<'a, T: fmt::Display>(
     f: &mut fmt::Formatter<'_>,
     title: &str,
     tallies: impl Iterator<Item = (T, &'a Tally)>,
 ) -> fmt::Result {
-    let mut tallies = tallies.filter(|(_, tally)| tally.keys > 0).peekable();
-    if tallies.peek().is_some() {
-        writeln!(f, "\n{title:<42} {:>10}  for example", "keys")?;
+    writeln!(f, "{title:<42} {:>10}  for example", "keys")?;
+    for (what, tally) in tallies {
+        let examples = tally.examples.join(", ");
+        writeln!(f, "{}", format!("{what:<42} {:>10}  {examples}", tally.keys).trim_end())?;
     }
-    tallies.try_for_each(|(what, tally)| {
-        writeln!(f, "{what:<42} {:>10}  {}", tally.keys, tally.examples.join(", "))
-    })
+    Ok(())
+}
+
+/// A table of what was skipped, if anything was.
+pub(super) fn skipped_lines(f: &mut fmt::Formatter<'_>, skipped: &[(Reason, Tally)]) -> fmt::Result {
+    if skipped.is_empty() {
+        return Ok(());
+    }
+    writeln!(f)?;
+    lines(f, "skipped", skipped.iter().map(|(reason, tally)| (reason, tally)))
 }
 
 /// A key for people, on one line.

@@ -10,7 +10,7 @@ use cache_core::Result;
 
 use super::{
     Handles,
-    report::{Reason, Report, Tally, lines},
+    report::{Reason, Report, Tally, lines, skipped_lines},
     source::{Content, Found, Node},
     walk::Work,
 };
@@ -137,7 +137,8 @@ impl fmt::Display for Verification {
             ("the same, with another ttl", &self.ttl),
             ("changed in the source meanwhile", &self.changed),
         ];
-        lines(f, "compared", rows.into_iter())?;
-        lines(f, "skipped", self.skipped.iter().map(|(reason, tally)| (reason, tally)))
+        let rows = rows.into_iter().filter(|(what, tally)| tally.keys > 0 || *what == "the same");
+        lines(f, "compared", rows)?;
+        skipped_lines(f, &self.skipped)
     }
 }
