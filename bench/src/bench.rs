@@ -138,6 +138,12 @@ impl<'o> Bench<'o> {
         self.bar.set_message(what.to_owned());
     }
 
+    /// Says that the group is left out, and for want of what.
+    pub(crate) fn leave_out(&self, why: &str) {
+        let group = self.group.map_or_else(String::new, |group| group.to_string());
+        self.bar.suspend(|| eprintln!("\n!! THE GROUP {group} IS LEFT OUT: {why}\n"));
+    }
+
     /// Whether one subject is run by itself, so that what is not a case has nothing to do.
     pub(crate) fn is_once(&self) -> bool {
         self.once.is_some()

@@ -6,6 +6,7 @@ pub(crate) mod hit_ratio;
 pub(crate) mod memory;
 mod memory_use;
 mod open;
+mod redis;
 mod specification;
 mod sqlite;
 mod startup;
@@ -27,6 +28,8 @@ pub(crate) enum Group {
     Sqlite,
     /// Reads, writes and streams of the file tier.
     File,
+    /// The tier at a server, and the move from there. Needs `redis-server`.
+    Redis,
     /// Loads through all tiers.
     Tiered,
     /// Opening, with few and with many entries.
@@ -49,6 +52,7 @@ impl Group {
             Self::Memory => memory::run(bench),
             Self::Sqlite => sqlite::run(bench),
             Self::File => file::run(bench),
+            Self::Redis => redis::run(bench),
             Self::Tiered => tiered::run(bench),
             Self::Open => open::run(bench),
             Self::MemoryUse => memory_use::run(bench),

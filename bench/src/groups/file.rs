@@ -10,10 +10,10 @@ use std::{hint::black_box, rc::Rc, time::Instant};
 use anyhow::{Result, ensure};
 use warmstart::{Bytes, Compression};
 
+pub(super) use self::values::{Kind, Values};
 use self::{
     by_hand::{ByHand, Checksum},
     ours::Ours,
-    values::{Kind, Values},
 };
 use crate::bench::{Bench, Case};
 #[cfg(feature = "peers")]

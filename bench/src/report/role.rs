@@ -28,6 +28,8 @@ const OURS: &[&str] = &[
     "Cache",
     "FileCache",
     "MemoryCache",
+    "Migration",
+    "RedisTier",
     "SqliteCache",
     "adaptive",
     "declared",

@@ -4,7 +4,7 @@ use warmstart::Bytes;
 
 /// What values are made of.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Lines of JSON, which lz4 makes 4 to 5 times smaller.
     Text,
     /// What no compression makes smaller.
@@ -12,13 +12,13 @@ pub(super) enum Kind {
 }
 
 /// Some entries with values of one size, all different, so that nothing is stored once for all of them.
-pub(super) struct Values {
-    pub(super) entries: Vec<(String, Bytes)>,
+pub(crate) struct Values {
+    pub(crate) entries: Vec<(String, Bytes)>,
 }
 
 impl Values {
     /// As many as there are in 4 MiB, within reason.
-    pub(super) fn new(kind: Kind, size: usize) -> Self {
+    pub(crate) fn new(kind: Kind, size: usize) -> Self {
         let count = ((4 << 20) / size).clamp(2, 256);
         let value = |number: usize| match kind {
             Kind::Text => text(number as u64, size),
