@@ -1,6 +1,9 @@
 //! A value of the server: an entry with its head.
 
+use std::io::Write as _;
+
 use cache_core::{Bytes, Entry, ErrorKind, Key, Result, Stored, Time};
+use redis::{RedisWrite, ToRedisArgs};
 
 /// What every entry begins with: ours, in format 1.
 const MAGIC: [u8; 4] = *b"wRd1";
@@ -14,18 +17,30 @@ const NEVER: i64 = i64::MAX;
 /// How far the clock of another machine may be ahead, in milliseconds.
 pub(crate) const SKEW: i64 = 5_000;
 
-/// The head and the stored bytes of an entry.
-pub(crate) fn to_bytes(stored: &Stored) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEAD + stored.value.len());
-    bytes.extend(MAGIC);
-    bytes.extend([stored.codec, 0, 0, 0]);
-    bytes.extend(stored.created_at.to_le_bytes());
-    bytes.extend(stored.expires_at.unwrap_or(NEVER).to_le_bytes());
-    for word in [stored.fingerprint, stored.raw_size, stored.checksum] {
-        bytes.extend(word.to_le_bytes());
+/// An entry in a command: its head and its stored bytes, which may be many and are copied once.
+pub(crate) struct Written<'a>(pub(crate) &'a Stored);
+
+impl ToRedisArgs for Written<'_> {
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        let Self(stored) = self;
+        out.reserve_space_for_args([HEAD + stored.value.len()]);
+        let mut argument = out.writer_for_next_arg();
+        // Memory takes all of it.
+        let _ = argument.write_all(&head(stored)).and_then(|()| argument.write_all(&stored.value));
     }
-    bytes.extend(&*stored.value);
-    bytes
+}
+
+/// What the entry begins with at the server.
+pub(crate) fn head(stored: &Stored) -> [u8; HEAD] {
+    let mut head = [0; HEAD];
+    head[..4].copy_from_slice(&MAGIC);
+    head[4] = stored.codec;
+    let times = [stored.created_at, stored.expires_at.unwrap_or(NEVER)].map(i64::cast_unsigned);
+    let words = times.into_iter().chain([stored.fingerprint, stored.raw_size, stored.checksum]);
+    for (place, word) in head[8..].chunks_exact_mut(8).zip(words) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+    head
 }
 
 /// The entry in `bytes`, not verified yet; `None` if they have no head of ours.

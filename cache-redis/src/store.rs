@@ -28,7 +28,7 @@ use crate::{
     message::Message,
     names::Names,
     reach::Reach,
-    record::{self, HEAD, corrupt},
+    record::{self, HEAD, Written, corrupt},
     server::{self, Link, Server, of_redis},
     tier::NAME,
 };
@@ -167,24 +167,23 @@ impl Store {
         let stored = self.pack(key, entry)?;
         let now = self.options.clock.now();
         let Some(left) = self.left(&stored) else { return Ok(true) };
-        let record = record::to_bytes(&stored);
-        let head: Option<Head> = record.first_chunk().copied();
-        let command = cmd("EVAL")
+        let head: Head = record::head(&stored);
+        let mut command = cmd("EVAL");
+        command
             .arg(FILL)
             .arg(1)
             .arg(self.names.of(key))
             .arg(&stored.fingerprint.to_le_bytes())
             .arg(now.wall.saturating_add(record::SKEW))
-            .arg(record)
-            .arg(left.map(|left| left.to_string()).unwrap_or_default())
-            .to_owned();
+            .arg(Written(&stored))
+            .arg(left.map(|left| left.to_string()).unwrap_or_default());
         let _ordered = self.order([key]);
         let place: Place = (key.category().name().into(), key.as_str().into());
         self.fills.begin(place.clone());
         let answer = guard.holds().then(|| self.write_one(key, command));
         let is_stored = matches!(answer, Some(Some(Ok(Value::Int(1)))));
-        if self.fills.end(&place, head.filter(|_| is_stored)) {
-            self.unfill(&[(place, head.unwrap_or([0; HEAD]))]);
+        if self.fills.end(&place, is_stored.then_some(head)) {
+            self.unfill(&[(place, head)]);
             return Ok(false);
         }
         match answer {
@@ -420,7 +419,8 @@ impl Store {
         let stored = self.pack(&put.key, &put.entry)?;
         let name = self.names.of(&put.key);
         let Some(left) = self.left(&stored) else { return Ok(cmd("UNLINK").arg(name).to_owned()) };
-        let mut command = cmd("SET").arg(name).arg(record::to_bytes(&stored)).to_owned();
+        let mut command = cmd("SET");
+        command.arg(name).arg(Written(&stored));
         if let Some(left) = left {
             command.arg("PX").arg(left);
         }
