@@ -64,6 +64,25 @@ fn each<'s>(
     });
 }
 
+/// The same with entries that there were not before.
+fn new_each<'s>(
+    case: &mut Case<'s>,
+    name: &str,
+    values: &Rc<Values>,
+    mut work: impl FnMut(&str, &Bytes) -> Result<()> + 's,
+) {
+    let (values, mut turns) = (Rc::clone(values), 0);
+    case.subject(name, move |times| {
+        turns += 1;
+        let entries = values.new_entries(turns, times);
+        let start = Instant::now();
+        for (name, value) in &entries {
+            work(name, value)?;
+        }
+        Ok(start.elapsed())
+    });
+}
+
 /// A subject that does one thing again and again.
 fn again<'s>(case: &mut Case<'s>, name: &str, mut work: impl FnMut() -> Result<()> + 's) {
     case.subject(name, move |times| {

@@ -28,7 +28,7 @@ impl Values {
     }
 
     /// Entries that there were not in an earlier turn, with values that there were not.
-    pub(super) fn new_entries(&self, turn: u64, count: u64) -> Vec<(String, Bytes)> {
+    pub(crate) fn new_entries(&self, turn: u64, count: u64) -> Vec<(String, Bytes)> {
         let entry = |(number, (_, value)): (u64, &(String, Bytes))| {
             let name = format!("entry number {number} of turn {turn}");
             let mut value = value.to_vec();

@@ -5,34 +5,50 @@ use std::{hint::black_box, rc::Rc, sync::Arc};
 use anyhow::{Context, Result, ensure};
 use redis::{Connection, cmd, pipe};
 use warmstart::{
-    Bytes, Compression, Route,
+    Bytes, Compression, Handle, Route,
     core::{Level, Routes, TieredCache},
     memory::MemoryTier,
 };
 
-use super::{MANY, Ours, PATIENCE, Redis, STORED, Values, again, connect, each, ours::CATEGORY, text};
+use super::{
+    MANY, Ours, PATIENCE, Redis, STORED, Values, again, connect, each, new_each, ours::CATEGORY, text,
+};
 use crate::bench::{Bench, Case};
 
 pub(super) fn run(bench: &mut Bench<'_>, server: &Redis) -> Result<()> {
     bench.case("hit 1 KB", |case| in_memory(case, server))?;
+    bench.case("load 1 KB", |case| load(case, server))?;
     for (name, size, compression) in STORED {
         bench.case(&format!("get {name}"), |case| get(case, server, size, compression))?;
     }
     bench.case(&format!("get_many of {MANY}, 1 KB, all of them"), |case| get_many(case, server))
 }
 
+/// What is nowhere, made by a loader that has next to nothing to do: asked for at the server, and stored there unless
+/// another program has meanwhile.
+fn load(case: &mut Case<'_>, server: &Redis) -> Result<()> {
+    // They stay at the server, and are as many of all subjects.
+    case.operations(200);
+    let values = text(1 << 10);
+    let (cache, handle, _) = tiered(server, "load")?;
+    new_each(case, "typed handle", &values, move |name, value| {
+        let _cache = &cache;
+        black_box(handle.get_or_load(name, || String::from_utf8(value.to_vec()))?);
+        Ok(())
+    });
+    let mut connection = connect(server)?;
+    new_each(case, "GET, SET", &values, move |name, value| {
+        let found: Option<Vec<u8>> = cmd("GET").arg(name).query(&mut connection)?;
+        ensure!(found.is_none(), "it is there");
+        Ok(cmd("SET").arg(name).arg(&**value).exec(&mut connection)?)
+    });
+    Ok(())
+}
+
 /// What a copy in memory spares.
 fn in_memory(case: &mut Case<'_>, server: &Redis) -> Result<()> {
     let values = text(1 << 10);
-    let ours = Ours::open(server, "in-memory", Compression::None)?;
-    // Copies go when the tier begins to hear of changes.
-    ensure!((0..1_000).any(|_| ours.tier.catch_up(PATIENCE)), "the tier hears nothing");
-    let cache = TieredCache::builder()
-        .tier(Level::L1, Arc::new(MemoryTier::builder().build()?))
-        .tier(Level::L4, Arc::new(ours.tier.clone()))
-        .routes(Routes::empty())
-        .build()?;
-    let handle = cache.define::<String>(CATEGORY, Route::redis().compression(Compression::None))?;
+    let (cache, handle, ours) = tiered(server, "in-memory")?;
     for (name, value) in &values.entries {
         handle.insert(name, String::from_utf8(value.to_vec())?)?;
     }
@@ -47,6 +63,20 @@ fn in_memory(case: &mut Case<'_>, server: &Redis) -> Result<()> {
     });
     plain(case, "GET", filled(server, 0, &values, Bytes::clone)?, &values, |value| Ok(value.len()));
     Ok(())
+}
+
+/// A cache of memory and the tier, and the tier alone.
+fn tiered(server: &Redis, prefix: &str) -> Result<(TieredCache, Handle<String>, Ours)> {
+    let ours = Ours::open(server, prefix, Compression::None)?;
+    // Copies go when the tier begins to hear of changes.
+    ensure!((0..1_000).any(|_| ours.tier.catch_up(PATIENCE)), "the tier hears nothing");
+    let cache = TieredCache::builder()
+        .tier(Level::L1, Arc::new(MemoryTier::builder().build()?))
+        .tier(Level::L4, Arc::new(ours.tier.clone()))
+        .routes(Routes::empty())
+        .build()?;
+    let handle = cache.define(CATEGORY, Route::redis().compression(Compression::None))?;
+    Ok((cache, handle, ours))
 }
 
 /// A round trip, and what is done with the answer.
