@@ -40,14 +40,19 @@ fn put_many(case: &mut Case<'_>, server: &Redis) -> Result<()> {
         ours.put_many(&put)?;
         Ok(ours.tier.flush()?)
     });
-    let (mut connection, put) = (connect(server)?, entries.clone());
-    again(case, "SETs in a pipeline", move || {
-        let mut pipe = pipe();
-        put.iter().for_each(|(name, value)| {
-            pipe.set(name, &**value);
+    for (name, publishes) in [("SETs and PUBLISHes in a pipeline", true), ("SETs in a pipeline", false)] {
+        let (mut connection, put) = (connect(server)?, entries.clone());
+        again(case, name, move || {
+            let mut pipe = pipe();
+            for (name, value) in &put {
+                pipe.set(name, &**value);
+                if publishes {
+                    pipe.publish("nobody", name);
+                }
+            }
+            Ok(pipe.exec(&mut connection)?)
         });
-        Ok(pipe.exec(&mut connection)?)
-    });
+    }
     let mut connection = connect(server)?;
     again(case, "SETs one by one", move || {
         for (name, value) in &entries {
