@@ -60,7 +60,7 @@ use std::{
     time::Duration,
 };
 
-use cache_core::{Bytes, Error, ErrorKind, Handle, Level, Result, TieredCache};
+use cache_core::{Bytes, Error, ErrorKind, Handle, Level, Result, TieredCache, stats::CategoryStats};
 
 pub use self::{
     collection::Collection,
@@ -166,8 +166,8 @@ impl Migration {
         self
     }
 
-    /// Calls `tell` some times a second; what it returns says whether to go on. The last step before an end may have been
-    /// told of and not count: it is done again when the move is resumed.
+    /// Calls `tell` after each step; what it returns says whether to go on. The last step before an end may have been told
+    /// of and not count: it is done again when the move is resumed.
     pub fn on_progress(
         mut self,
         tell: impl Fn(&Progress) -> ControlFlow<()> + Send + Sync + 'static,
@@ -187,7 +187,7 @@ impl Migration {
     /// # Errors
     /// - [`ErrorKind::InvalidOption`]: a URL that is none, a state file that is not of this move.
     /// - [`ErrorKind::UnknownCategory`], [`ErrorKind::WrongType`], or [`ErrorKind::InvalidRoute`] for a category at home in
-    ///   memory: what would be moved there is gone with the process.
+    ///   memory, where what is moved is gone with the process, or at a server.
     /// - The server cannot be reached, or the cache cannot be written. What was moved until then is in the cache, and the
     ///   state file says how far that is.
     pub fn run(&self, cache: &TieredCache) -> Result<Report> {
@@ -241,17 +241,19 @@ impl Migration {
     fn handles(&self, cache: &TieredCache) -> Result<Handles> {
         let open = |name: &str| Ok((name.to_owned(), cache.bytes(name)?));
         let handles: Handles = self.categories().map(open).collect::<Result<_>>()?;
-        for category in cache.stats().categories {
-            if category.home == Level::L1 && handles.contains_key(&category.name) {
-                let why = match cache.degraded() {
-                    Some(why) => format!("for want of its tier it is at home in memory: {why}"),
-                    None => {
-                        "it is at home in memory, and what is moved there is gone with the process".into()
-                    }
-                };
-                let error = Error::new(ErrorKind::InvalidRoute(why));
-                return Err(error.about(format_args!("category {:?}", category.name)));
-            }
+        let ours = |category: &CategoryStats| handles.contains_key(&category.name);
+        for category in cache.stats().categories.into_iter().filter(ours) {
+            let why = match (category.home, cache.degraded()) {
+                (Level::L1, Some(why)) => format!("for want of its tier it is at home in memory: {why}"),
+                (Level::L1, None) => {
+                    "it is at home in memory, where what is moved is gone with the process".into()
+                }
+                (Level::L4, _) => "it is at home at a server, and a move goes into local tiers".into(),
+                _ => continue,
+            };
+            return Err(
+                Error::new(ErrorKind::InvalidRoute(why)).about(format_args!("category {:?}", category.name))
+            );
         }
         Ok(handles)
     }

@@ -272,7 +272,7 @@ fn keys_that_vanish_or_change_meanwhile_stop_nothing() {
 }
 
 #[test]
-fn category_that_is_unknown_or_in_memory_is_refused_before_anything_is_moved() {
+fn category_that_is_unknown_or_not_local_is_refused_before_anything_is_moved() {
     if !has_redis() {
         return;
     }
@@ -284,11 +284,13 @@ fn category_that_is_unknown_or_in_memory_is_refused_before_anything_is_moved() {
     }
     assert_eq!(value(&cache, "a", "a:1"), None);
 
-    let cache = cache_at(Level::L1);
-    let error = Migration::new(redis.url()).map("a*", "a").run(&cache).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::InvalidRoute(_)), "{error}");
-    assert!(error.to_string().contains("\"a\"") && error.to_string().contains("memory"), "{error}");
-    assert_eq!(value(&cache, "a", "a:1"), None);
+    for (level, home) in [(Level::L1, "memory"), (Level::L4, "at a server")] {
+        let cache = cache_at(level);
+        let error = Migration::new(redis.url()).map("a*", "a").run(&cache).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::InvalidRoute(_)), "{error}");
+        assert!(error.to_string().contains("\"a\"") && error.to_string().contains(home), "{error}");
+        assert_eq!(value(&cache, "a", "a:1"), None);
+    }
 }
 
 #[test]

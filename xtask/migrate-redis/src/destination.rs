@@ -31,7 +31,9 @@ impl Destination {
         let (mut options, mut routes, mut state) = (CacheOptions::new(), Routes::reference(), PathBuf::new());
         let mut sqlite = SqliteCache::options();
         if let Some(path) = config {
-            let config = Config::from_file(path)?;
+            let mut config = Config::from_file(path)?;
+            // The tiers of this machine are enough, and that one may be where the keys come from.
+            config.redis_cache.url = None;
             (options, routes) = (config.options()?, config.routes()?);
             sqlite = config.sqlite_cache.options();
             state = config.sqlite_cache.db_path.with_file_name(STATE);
@@ -45,6 +47,9 @@ impl Destination {
                 Some(Level::L1) => bail!(
                     "category {name:?} is at home in memory: what is moved there is gone at the end of this program"
                 ),
+                Some(Level::L4) => {
+                    bail!("category {name:?} is at home at a server: a move goes into local tiers")
+                }
                 Some(_) => {}
                 None if config.is_none() => {
                     println!(

@@ -17,21 +17,23 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use cache_redis::migrate::{Migration, Progress};
 use clap::Parser;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     flag,
 };
-use warmstart::{Budget, ErrorKind};
+use warmstart::{
+    Budget, ErrorKind,
+    redis::migrate::{Migration, Progress},
+};
 
 use self::destination::Destination;
 
 /// Moves what Redis holds into a cache. Redis is only read from.
 ///
 /// Keys stay as they are, with the time that they have left. Strings are stored as they are, hashes, lists, sets and sorted
-/// sets as cache_redis::migrate::Collection.
+/// sets as warmstart::redis::migrate::Collection.
 #[derive(Parser, Debug)]
 #[command(bin_name = "cargo xtask migrate-redis")]
 struct Options {

@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use cache_redis::migrate::Collection;
-use warmstart::Config;
+use warmstart::{Config, redis::migrate::Collection};
 
 use super::{Stand, has_redis, program, said, state_of, value};
 
