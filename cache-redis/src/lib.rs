@@ -121,12 +121,14 @@ pub mod migrate;
 mod names;
 mod options;
 mod reach;
+mod reads;
 mod record;
 mod server;
 mod store;
 mod tier;
 #[cfg(feature = "typed")]
 mod typed;
+mod writes;
 
 #[cfg(feature = "config")]
 pub use config::RedisConfig;

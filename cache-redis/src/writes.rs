@@ -1,0 +1,244 @@
+//! What is stored and removed at the server.
+
+use std::sync::Arc;
+
+use cache_core::{Category, Entry, Error, Guard, Key, Put, Result, Stored};
+use parking_lot::MutexGuard;
+use redis::{Cmd, RedisResult, Value, cmd};
+
+use crate::{
+    breaker::Debt,
+    fills::{Head, Place},
+    message::Message,
+    reads::{for_each_batch, remove_unchanged},
+    record::{self, Written},
+    server::{self, Link, of_redis},
+    store::{STRIPES, Store},
+};
+
+/// How many bytes of values are sent at once.
+const SENT: usize = 8 << 20;
+
+/// A time to live from which on an entry is stored without one: about 300 years, in milliseconds. The server counts in
+/// numbers that end somewhere.
+const FOR_EVER: i64 = 10_000_000_000_000;
+
+/// Stores a loaded value, unless there is another one of its fingerprint that is not of the future, which another program has
+/// loaded or stored meanwhile.
+const FILL: &str = "
+    local there = redis.pcall('GETRANGE', KEYS[1], 0, 47)
+    if type(there) == 'string' and #there == 48 and string.sub(there, 25, 32) == ARGV[1]
+        and struct.unpack('<i8', string.sub(there, 9, 16)) <= tonumber(ARGV[2]) then
+        return there == string.sub(ARGV[3], 1, 48) and 1 or 0
+    end
+    if ARGV[4] == '' then redis.call('SET', KEYS[1], ARGV[3])
+    else redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4]) end
+    return 1";
+
+impl Store {
+    pub(crate) fn put(&self, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<()> {
+        let put = Put { key: *key, entry: entry.clone(), guard };
+        self.put_many(&[put]).pop().unwrap_or(Ok(()))
+    }
+
+    pub(crate) fn put_many(&self, puts: &[Put<'_>]) -> Vec<Result<()>> {
+        let mut outcomes = Vec::with_capacity(puts.len());
+        let mut rest = puts;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let packed: Vec<Result<Cmd>> = rest
+                .iter()
+                .map_while(|put| {
+                    // At least one, however large.
+                    let goes = bytes == 0 || bytes + put.entry.size <= SENT as u64;
+                    bytes += put.entry.size.max(1);
+                    goes.then(|| self.command(put))
+                })
+                .collect();
+            let (now, later) = rest.split_at(packed.len());
+            outcomes.extend(self.send(now, packed));
+            rest = later;
+        }
+        outcomes
+    }
+
+    pub(crate) fn fill(&self, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<bool> {
+        self.check_open()?;
+        let stored = self.pack(key, entry)?;
+        let now = self.options.clock.now();
+        let Some(left) = self.left(&stored) else { return Ok(true) };
+        let head: Head = record::head(&stored);
+        let mut command = cmd("EVAL");
+        command
+            .arg(FILL)
+            .arg(1)
+            .arg(self.names.of(key))
+            .arg(&stored.fingerprint.to_le_bytes())
+            .arg(now.wall.saturating_add(record::SKEW))
+            .arg(Written(&stored))
+            .arg(left.map(|left| left.to_string()).unwrap_or_default());
+        let _ordered = self.order([key]);
+        let place: Place = (key.category().name().into(), key.as_str().into());
+        self.fills.begin(place.clone());
+        let answer = guard.holds().then(|| self.write_one(key, command));
+        let is_stored = matches!(answer, Some(Some(Ok(Value::Int(1)))));
+        if self.fills.end(&place, is_stored.then_some(head)) {
+            self.unfill(&[(place, head)]);
+            return Ok(false);
+        }
+        match answer {
+            Some(Some(Ok(Value::Int(0)))) => Ok(false),
+            Some(answer) => self.done(answer, "storing").map(|()| true).map_err(|error| error.about(key)),
+            None => Ok(true),
+        }
+    }
+
+    pub(crate) fn remove(&self, key: &Key<'_>, guard: &dyn Guard) -> Result<()> {
+        self.check_open()?;
+        let _ordered = self.order([key]);
+        if !guard.holds() {
+            return Ok(());
+        }
+        let removal = cmd("UNLINK").arg(self.names.of(key)).to_owned();
+        self.done(self.write_one(key, removal), "removing").map_err(|error| error.about(key))
+    }
+
+    pub(crate) fn clear(&self, category: &Arc<Category>) -> Result<()> {
+        self.check_open()?;
+        let debt = Debt::Category(category.name().into());
+        if self.reach.breaker.drops(std::slice::from_ref(&debt)) {
+            return Ok(());
+        }
+        if let Err(error) = self.settle_all(category.name()) {
+            tracing::warn!(server = %self.reach.server, %error, "a category is not cleared yet");
+            self.reach.breaker.lost(&[debt]);
+        }
+        Ok(())
+    }
+
+    /// Removes what is owed.
+    pub(crate) fn settle(&self, link: &mut Link, debt: &Debt) -> RedisResult<()> {
+        match debt {
+            Debt::Category(category) => self.settle_all(category),
+            Debt::Keys { category, keys } => {
+                let removals: Vec<_> = keys
+                    .iter()
+                    .map(|key| cmd("UNLINK").arg(self.names.entry(category, key)).to_owned())
+                    .collect();
+                let news: Vec<_> =
+                    keys.iter().map(|key| self.publish(Message::Entry { category, key })).collect();
+                link.ask(&removals, &news)?.into_iter().try_for_each(|answer| answer.map(drop))
+            }
+        }
+    }
+
+    /// Removes all entries of a category, and tells of it.
+    fn settle_all(&self, category: &str) -> RedisResult<()> {
+        for_each_batch(&self.reach.server, &self.names.pattern(category), |connection, names| {
+            let removals: Vec<_> = names.iter().map(|name| cmd("UNLINK").arg(name).to_owned()).collect();
+            server::ask(connection, &removals)?.into_iter().try_for_each(|answer| answer.map(drop))
+        })?;
+        self.reach.server.connect()?.ask(&[], &[self.publish(Message::Cleared(category))]).map(drop)
+    }
+
+    /// Removes loaded values that have not been replaced.
+    pub(crate) fn unfill(&self, gone: &[(Place, Head)]) {
+        let name = |(category, key): &Place| self.names.entry(category, key);
+        let removals: Vec<_> =
+            gone.iter().map(|(place, head)| remove_unchanged(&name(place), head)).collect();
+        let news: Vec<_> =
+            gone.iter().map(|((category, key), _)| self.publish(Message::Entry { category, key })).collect();
+        let debts: Vec<_> = gone.iter().map(|((category, key), _)| Debt::key(category, key)).collect();
+        self.reach.write(&removals, &news, &debts);
+    }
+
+    /// The command that stores an entry.
+    fn command(&self, put: &Put<'_>) -> Result<Cmd> {
+        let stored = self.pack(&put.key, &put.entry)?;
+        let name = self.names.of(&put.key);
+        let Some(left) = self.left(&stored) else { return Ok(cmd("UNLINK").arg(name).to_owned()) };
+        let mut command = cmd("SET");
+        command.arg(name).arg(Written(&stored));
+        if let Some(left) = left {
+            command.arg("PX").arg(left);
+        }
+        Ok(command)
+    }
+
+    fn pack(&self, key: &Key<'_>, entry: &Entry) -> Result<Stored> {
+        let chosen = key.category().route().stored_compression().unwrap_or(self.options.compression);
+        Stored::pack(key, entry, |_| chosen)
+    }
+
+    /// How many milliseconds the server is to keep an entry, if it is not to keep it for good; `None` if its time is over.
+    fn left(&self, stored: &Stored) -> Option<Option<i64>> {
+        match stored.expires_at.map(|at| at.saturating_sub(self.options.clock.now().wall)) {
+            Some(..=0) => None,
+            left => Some(left.filter(|&left| left < FOR_EVER)),
+        }
+    }
+
+    /// Sends the commands of puts that still count.
+    fn send(&self, puts: &[Put<'_>], packed: Vec<Result<Cmd>>) -> Vec<Result<()>> {
+        if let Err(error) = self.check_open() {
+            return puts.iter().map(|_| Err(Error::new(error.kind().clone()))).collect();
+        }
+        let _ordered = self.order(puts.iter().map(|put| &put.key));
+        let (mut commands, mut news, mut debts) = (Vec::new(), Vec::new(), Vec::new());
+        // What became of each: an error, nothing, or a command.
+        let sent: Vec<Result<bool>> = puts
+            .iter()
+            .zip(packed)
+            .map(|(put, packed)| {
+                let command = packed?;
+                let holds = put.guard.holds();
+                if holds {
+                    commands.push(command);
+                    news.push(self.news_of(&put.key));
+                    debts.push(Debt::key(put.key.category().name(), put.key.as_str()));
+                }
+                Ok(holds)
+            })
+            .collect();
+        if commands.is_empty() {
+            return sent.into_iter().map(|sent| sent.map(drop)).collect();
+        }
+        let mut answers = self.reach.write(&commands, &news, &debts).map(Vec::into_iter);
+        let each = puts.iter().zip(sent);
+        each.map(|(put, sent)| {
+            if !sent? {
+                return Ok(());
+            }
+            let answer = answers.as_mut().and_then(Iterator::next);
+            self.done(answer, "storing").map_err(|error| error.about(put.key))
+        })
+        .collect()
+    }
+
+    /// How a write went; one that was dropped is counted, and no error.
+    fn done(&self, answer: Option<RedisResult<Value>>, doing: &str) -> Result<()> {
+        match answer {
+            Some(Err(error)) => Err(of_redis(error, &self.reach.server, doing)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits for the writes of these keys that came before.
+    fn order<'a>(&self, keys: impl IntoIterator<Item = &'a Key<'a>>) -> Vec<MutexGuard<'_, ()>> {
+        let mut stripes: Vec<_> = keys.into_iter().map(|key| (key.hash() >> 32) as usize % STRIPES).collect();
+        // All take them in one order, so nobody waits for ever.
+        stripes.sort_unstable();
+        stripes.dedup();
+        stripes.into_iter().map(|stripe| self.stripes[stripe].lock()).collect()
+    }
+
+    /// Does what replaces or removes one entry, and tells of it.
+    fn write_one(&self, key: &Key<'_>, command: Cmd) -> Option<RedisResult<Value>> {
+        let debt = Debt::key(key.category().name(), key.as_str());
+        self.reach.write(&[command], &[self.news_of(key)], &[debt])?.pop()
+    }
+
+    fn news_of(&self, key: &Key<'_>) -> Cmd {
+        self.publish(Message::Entry { category: key.category().name(), key: key.as_str() })
+    }
+}
