@@ -31,8 +31,7 @@ fn run(store: &Store) {
     while !is_closed(store) {
         let outcome =
             store.reach.server.any_node().and_then(|mut node| listen(store, &mut node, &mut next_try));
-        let was_listening = std::mem::take(&mut store.heard.lock().is_listening);
-        store.news.notify_all();
+        let was_listening = store.listens(false);
         if let Err(error) = outcome {
             if was_listening || !told {
                 tracing::warn!(server = %store.reach.server, %error, "changes from elsewhere are not heard of");
@@ -59,7 +58,7 @@ fn listen(store: &Store, connection: &mut Connection, next_try: &mut Instant) ->
     channel.subscribe(store.names.channel())?;
     store.resyncs.fetch_add(1, Relaxed);
     store.changed(Changed::Anything);
-    store.heard.lock().is_listening = true;
+    store.listens(true);
     while !is_closed(store) {
         recover(store, next_try);
         channel.set_read_timeout(Some(BEAT))?;

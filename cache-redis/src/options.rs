@@ -105,7 +105,8 @@ impl RedisOptions {
     /// The tier of the server at `url`: `redis://host:6379`, `rediss://user:password@host:6380/0` (with TLS),
     /// `unix:///run/redis.sock`; `valkey` and `valkeys` are the same as `redis` and `rediss`.
     ///
-    /// Waits for nothing: whether the server is there shows when it is asked.
+    /// Waits for nothing: whether the server is there shows when it is asked. The first call waits until changes are heard of,
+    /// or cannot be: a millisecond, or one [`timeout`](Self::timeout).
     ///
     /// # Errors
     /// [`ErrorKind::InvalidOption`] for a URL or another option that cannot be used. [`ErrorKind::Storage`] if the thread of

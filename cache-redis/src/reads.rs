@@ -20,14 +20,14 @@ const REMOVE_UNCHANGED: &str =
 
 impl Store {
     pub(crate) fn get(&self, key: &Key<'_>) -> Result<Option<Entry>> {
-        self.check_open()?;
+        self.ready()?;
         let asked = cmd("GET").arg(self.names.of(key)).to_owned();
         let answer = self.reach.read(&[asked]).and_then(|mut answers| answers.pop());
         answer.map_or(Ok(None), |answer| self.found(key, answer))
     }
 
     pub(crate) fn get_many(&self, keys: &[Key<'_>]) -> Vec<Result<Option<Entry>>> {
-        if let Err(error) = self.check_open() {
+        if let Err(error) = self.ready() {
             return keys.iter().map(|_| Err(Error::new(error.kind().clone()))).collect();
         }
         let asked: Vec<_> = keys.iter().map(|key| cmd("GET").arg(self.names.of(key)).to_owned()).collect();
@@ -38,7 +38,7 @@ impl Store {
     }
 
     pub(crate) fn scan(&self, category: &Arc<Category>, visit: &mut dyn FnMut(EntryInfo)) -> Result<()> {
-        self.check_open()?;
+        self.ready()?;
         let now = self.options.clock.now();
         // A server shows a key twice when its table grows or shrinks meanwhile.
         let mut shown = HashSet::new();
@@ -68,7 +68,7 @@ impl Store {
     }
 
     pub(crate) fn stored_categories(&self) -> Result<Vec<String>> {
-        self.check_open()?;
+        self.ready()?;
         let mut categories = HashSet::new();
         self.each_batch(&self.names.pattern_of_all(), |_, names| {
             let parts = names.iter().filter_map(|name| self.names.parts(name));
@@ -79,7 +79,7 @@ impl Store {
     }
 
     pub(crate) fn touch(&self, category: &Arc<Category>, touches: &[Touch]) -> Result<()> {
-        self.check_open()?;
+        self.ready()?;
         let name = |touch: &Touch| self.names.entry(category.name(), &touch.key);
         let asked: Vec<_> = touches.iter().map(|touch| cmd("TOUCH").arg(name(touch)).to_owned()).collect();
         // If the server is away, its order of use is a little off.

@@ -32,6 +32,8 @@ pub(crate) struct Store {
     /// Tells this program's messages from those of others.
     pub(crate) origin: u64,
     pub(crate) closed: AtomicBool,
+    /// Whether the listener has begun to listen, or failed to.
+    has_tried: AtomicBool,
     pub(crate) heard: Mutex<Heard>,
     pub(crate) news: Condvar,
     pub(crate) resyncs: AtomicU64,
@@ -60,6 +62,7 @@ impl Store {
             options,
             origin: fastrand::u64(..),
             closed: AtomicBool::new(false),
+            has_tried: AtomicBool::new(false),
             heard: Mutex::default(),
             news: Condvar::new(),
             resyncs: AtomicU64::new(0),
@@ -155,10 +158,27 @@ impl Store {
         cmd("PUBLISH").arg(self.names.channel()).arg(message.to_text(self.origin)).to_owned()
     }
 
-    pub(crate) fn check_open(&self) -> Result<()> {
+    /// Nothing, if the tier is open. The first call waits until changes are heard of, or cannot be: what it stores
+    /// would have to go, and so would copies in memory, if that came after it.
+    pub(crate) fn ready(&self) -> Result<()> {
         if self.closed.load(SeqCst) {
             return Err(Error::new(ErrorKind::Closed).about(&self.reach.server));
         }
+        if !self.has_tried.load(SeqCst) {
+            let mut heard = self.heard.lock();
+            if !self.has_tried.load(SeqCst) {
+                self.news.wait_for(&mut heard, self.options.timeout);
+                self.has_tried.store(true, SeqCst);
+            }
+        }
         Ok(())
+    }
+
+    /// The listener hears changes, or does not.
+    pub(crate) fn listens(&self, does: bool) -> bool {
+        let mut heard = self.heard.lock();
+        self.has_tried.store(true, SeqCst);
+        self.news.notify_all();
+        std::mem::replace(&mut heard.is_listening, does)
     }
 }

@@ -63,7 +63,7 @@ impl Store {
     }
 
     pub(crate) fn fill(&self, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<bool> {
-        self.check_open()?;
+        self.ready()?;
         let stored = self.pack(key, entry)?;
         let now = self.options.clock.now();
         let Some(left) = self.left(&stored) else { return Ok(true) };
@@ -94,7 +94,7 @@ impl Store {
     }
 
     pub(crate) fn remove(&self, key: &Key<'_>, guard: &dyn Guard) -> Result<()> {
-        self.check_open()?;
+        self.ready()?;
         let _ordered = self.order([key]);
         if !guard.holds() {
             return Ok(());
@@ -104,7 +104,7 @@ impl Store {
     }
 
     pub(crate) fn clear(&self, category: &Arc<Category>) -> Result<()> {
-        self.check_open()?;
+        self.ready()?;
         let debt = Debt::Category(category.name().into());
         if self.reach.breaker.drops(std::slice::from_ref(&debt)) {
             return Ok(());
@@ -180,7 +180,7 @@ impl Store {
 
     /// Sends the commands of puts that still count.
     fn send(&self, puts: &[Put<'_>], packed: Vec<Result<Cmd>>) -> Vec<Result<()>> {
-        if let Err(error) = self.check_open() {
+        if let Err(error) = self.ready() {
             return puts.iter().map(|_| Err(Error::new(error.kind().clone()))).collect();
         }
         let _ordered = self.order(puts.iter().map(|put| &put.key));
