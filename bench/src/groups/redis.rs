@@ -2,6 +2,7 @@
 //! costs here is two processes that wake each other up, and no network.
 
 mod away;
+mod migration;
 mod ours;
 mod reads;
 #[expect(dead_code, reason = "tests do more with a server")]
@@ -43,7 +44,8 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
     let server = Redis::start();
     reads::run(bench, &server)?;
     writes::run(bench, &server)?;
-    away::run(bench, &server)
+    away::run(bench, &server)?;
+    migration::run(bench)
 }
 
 /// A subject that does one thing with one entry after the other.
@@ -55,12 +57,7 @@ fn each<'s>(
 ) {
     let values = Rc::clone(values);
     case.subject(name, move |times| {
-        let entries = values.entries.iter().cycle().take(usize::try_from(times)?);
-        let start = Instant::now();
-        for (name, value) in entries {
-            work(name, value)?;
-        }
-        Ok(start.elapsed())
+        time(values.entries.iter().cycle().take(usize::try_from(times)?), &mut work)
     });
 }
 
@@ -74,13 +71,19 @@ fn new_each<'s>(
     let (values, mut turns) = (Rc::clone(values), 0);
     case.subject(name, move |times| {
         turns += 1;
-        let entries = values.new_entries(turns, times);
-        let start = Instant::now();
-        for (name, value) in &entries {
-            work(name, value)?;
-        }
-        Ok(start.elapsed())
+        time(values.new_entries(turns, times).iter(), &mut work)
     });
+}
+
+fn time<'v>(
+    entries: impl Iterator<Item = &'v (String, Bytes)>,
+    mut work: impl FnMut(&str, &Bytes) -> Result<()>,
+) -> Result<Duration> {
+    let start = Instant::now();
+    for (name, value) in entries {
+        work(name, value)?;
+    }
+    Ok(start.elapsed())
 }
 
 /// A subject that does one thing again and again.
