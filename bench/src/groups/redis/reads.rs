@@ -1,6 +1,6 @@
 //! Hits.
 
-use std::{hint::black_box, rc::Rc, sync::Arc, time::Instant};
+use std::{hint::black_box, rc::Rc, sync::Arc, thread, time::Instant};
 
 use anyhow::{Context, Result, ensure};
 use redis::{Connection, cmd, pipe};
@@ -68,8 +68,9 @@ fn tiered(server: &Redis, prefix: &str) -> Result<(Handle<String>, Ours)> {
     let ours = Ours::open(server, prefix, Compression::None)?;
     // Copies go when the tier begins to hear of changes.
     let start = Instant::now();
-    while !ours.tier.catch_up(PATIENCE) {
+    while !(ours.tier.health().is_listening && ours.tier.catch_up(PATIENCE)) {
         ensure!(start.elapsed() < PATIENCE, "the tier hears of nothing");
+        thread::yield_now();
     }
     let cache = TieredCache::builder()
         .tier(Level::L1, Arc::new(MemoryTier::builder().build()?))
