@@ -1,10 +1,7 @@
 //! The thread of a tier: hears what others change, and asks a server that was away whether it is back.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::Ordering::{Relaxed, SeqCst},
-    },
+    sync::{Arc, atomic::Ordering::SeqCst},
     thread,
     time::{Duration, Instant},
 };
@@ -56,8 +53,8 @@ fn listen(store: &Store, connection: &mut Connection, next_try: &mut Instant) ->
     let timeout = store.options.timeout;
     let mut channel = connection.as_pubsub();
     channel.subscribe(store.names.channel())?;
-    store.resyncs.fetch_add(1, Relaxed);
     store.changed(Changed::Anything);
+    store.resyncs.fetch_add(1, SeqCst);
     store.listens(true);
     while !is_closed(store) {
         recover(store, next_try);

@@ -1,12 +1,12 @@
 //! The server as a tier asks it: through connections that are kept, unless the breaker is open.
 
-use cache_core::{Error, Result};
+use cache_core::Error;
 use parking_lot::Mutex;
 use redis::{Cmd, RedisError, RedisResult, ServerErrorKind, Value};
 
 use crate::{
     breaker::{Breaker, Debt},
-    server::{Link, Server, of_redis},
+    server::{Link, Server},
 };
 
 /// How many connections are kept while nobody uses them.
@@ -29,20 +29,12 @@ impl Reach {
 
     /// Asks what changes nothing. `None` if the server is away, which is counted.
     pub(crate) fn read(&self, commands: &[Cmd]) -> Option<Answers> {
-        self.try_read(commands).ok()
-    }
-
-    /// As [`read`](Self::read).
-    ///
-    /// # Errors
-    /// Why the server is away.
-    pub(crate) fn try_read(&self, commands: &[Cmd]) -> Result<Answers> {
         if self.breaker.is_open() {
-            return Err(self.away());
+            return None;
         }
         let outcome = self.ask(commands, &[]);
         self.note(&outcome);
-        outcome.map_err(|error| of_redis(error, &self.server, "reading"))
+        outcome.ok()
     }
 
     /// Does what replaces or removes, and publishes what is to be told of it. `None` if the server is away: then `debts` is

@@ -21,6 +21,9 @@ const REMOVE_UNCHANGED: &str =
 impl Store {
     pub(crate) fn get(&self, key: &Key<'_>) -> Result<Option<Entry>> {
         self.ready()?;
+        if self.reach.breaker.is_open() {
+            return Ok(None);
+        }
         let asked = cmd("GET").arg(self.names.of(key)).to_owned();
         let answer = self.reach.read(&[asked]).and_then(|mut answers| answers.pop());
         answer.map_or(Ok(None), |answer| self.found(key, answer))

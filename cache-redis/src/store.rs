@@ -13,7 +13,7 @@ use std::{
 };
 
 use cache_core::{Changed, Error, ErrorKind, Observer, Result, Route};
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 use redis::{Cmd, cmd};
 
 use crate::{
@@ -23,6 +23,9 @@ use crate::{
 
 /// In how many groups the writes of this process are ordered, by key.
 pub(crate) const STRIPES: usize = 64;
+
+/// How long anybody waits: a day.
+const MOST_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Everything of an open tier.
 pub(crate) struct Store {
@@ -116,22 +119,31 @@ impl Store {
     }
 
     pub(crate) fn catch_up(&self, patience: Duration) -> bool {
-        let end = Instant::now().checked_add(patience);
-        let number = self.fences.fetch_add(1, SeqCst) + 1;
-        let fence = self.publish(Message::Fence(number));
-        let sent = self.reach.read(&[fence]).is_some_and(|answers| answers.iter().all(Result::is_ok));
+        let end = Instant::now() + patience.min(MOST_PATIENCE);
+        let mut fence = None;
         let mut heard = self.heard.lock();
-        while sent && heard.is_listening && heard.fence < number && !self.closed.load(SeqCst) {
-            match end {
-                Some(end) => {
-                    if self.news.wait_until(&mut heard, end).timed_out() {
-                        break;
+        while !self.closed.load(SeqCst) {
+            let since = self.resyncs.load(SeqCst);
+            // A fence is gone with the connection that would have brought it back.
+            match fence.filter(|&(_, sent)| heard.is_listening && sent == since) {
+                Some((number, _)) if heard.fence >= number => return true,
+                None if heard.is_listening => {
+                    let number = self.fences.fetch_add(1, SeqCst) + 1;
+                    fence = Some((number, since));
+                    let commands = [self.publish(Message::Fence(number))];
+                    let answers = MutexGuard::unlocked(&mut heard, || self.reach.read(&commands));
+                    if !answers.is_some_and(|answers| answers.iter().all(Result::is_ok)) {
+                        return false;
                     }
                 }
-                None => self.news.wait(&mut heard),
+                _ => {
+                    if self.news.wait_until(&mut heard, end).timed_out() {
+                        return false;
+                    }
+                }
             }
         }
-        sent && heard.is_listening && heard.fence >= number
+        false
     }
 
     /// Others have changed something, or may have. No lock is held.

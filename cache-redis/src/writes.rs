@@ -42,6 +42,9 @@ impl Store {
     }
 
     pub(crate) fn put_many(&self, puts: &[Put<'_>]) -> Vec<Result<()>> {
+        if self.reach.breaker.is_open() && self.drops(puts) {
+            return puts.iter().map(|_| Ok(())).collect();
+        }
         let mut outcomes = Vec::with_capacity(puts.len());
         let mut rest = puts;
         while !rest.is_empty() {
@@ -152,6 +155,15 @@ impl Store {
         self.reach.write(&removals, &news, &debts);
     }
 
+    /// Remembers puts that still count as dropped, and does not look at what they would have stored; false if the breaker is
+    /// closed.
+    fn drops(&self, puts: &[Put<'_>]) -> bool {
+        let _ordered = self.order(puts.iter().map(|put| &put.key));
+        let holding = puts.iter().filter(|put| put.guard.holds());
+        let debts: Vec<_> = holding.map(|put| debt_of(&put.key)).collect();
+        self.ready().is_ok() && self.reach.breaker.drops(&debts)
+    }
+
     /// The command that stores an entry.
     fn command(&self, put: &Put<'_>) -> Result<Cmd> {
         let stored = self.pack(&put.key, &put.entry)?;
@@ -195,7 +207,7 @@ impl Store {
                 if holds {
                     commands.push(command);
                     news.push(self.news_of(&put.key));
-                    debts.push(Debt::key(put.key.category().name(), put.key.as_str()));
+                    debts.push(debt_of(&put.key));
                 }
                 Ok(holds)
             })
@@ -234,11 +246,15 @@ impl Store {
 
     /// Does what replaces or removes one entry, and tells of it.
     fn write_one(&self, key: &Key<'_>, command: Cmd) -> Option<RedisResult<Value>> {
-        let debt = Debt::key(key.category().name(), key.as_str());
-        self.reach.write(&[command], &[self.news_of(key)], &[debt])?.pop()
+        self.reach.write(&[command], &[self.news_of(key)], &[debt_of(key)])?.pop()
     }
 
     fn news_of(&self, key: &Key<'_>) -> Cmd {
         self.publish(Message::Entry { category: key.category().name(), key: key.as_str() })
     }
+}
+
+/// What is owed if a write of the key is dropped.
+fn debt_of(key: &Key<'_>) -> Debt {
+    Debt::key(key.category().name(), key.as_str())
 }

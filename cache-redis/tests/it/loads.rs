@@ -42,7 +42,9 @@ fn load_does_not_replace_what_another_program_has_stored() {
     let [mine, theirs] = [open(&redis), open(&redis)];
     let category: Arc<Category> = Category::new(0, "c", Route::redis()).unwrap();
     let key = Key::new(&category, "k").unwrap();
+    let heard = || assert!(mine.catch_up(Duration::from_secs(30)));
     theirs.put(&key, &entry("newer"), &Unguarded).unwrap();
+    heard();
     assert!(!mine.fill(&key, &entry("loaded"), &Unguarded).unwrap());
     assert_eq!(value(&mine, &key).as_deref(), Some(&b"newer"[..]));
 
@@ -51,6 +53,7 @@ fn load_does_not_replace_what_another_program_has_stored() {
     let future = Entry { created_at: entry("").created_at + 60_000, ..entry("of the future") };
     for unreadable in [other_type, future] {
         theirs.put(&key, &unreadable, &Unguarded).unwrap();
+        heard();
         assert!(mine.fill(&key, &entry("loaded"), &Unguarded).unwrap());
         assert_eq!(value(&mine, &key).as_deref(), Some(&b"loaded"[..]));
     }
