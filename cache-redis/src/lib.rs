@@ -73,9 +73,9 @@
 //! - for as long as it takes to notice a lost connection: half a second and one [`timeout`](RedisOptions::timeout);
 //! - while the channel is lost and the server is reached all the same: until it is back, or for a
 //!   [`pause`](RedisOptions::pause) at a time where the server refuses to let this program listen;
-//! - if a write was on its way when its connection was given up: should the network deliver it after the server was
-//!   back, and its key was removed there, it stands until it is replaced or expires;
-//! - in a cluster, for as long as its nodes tell each other.
+//! - in a cluster, for as long as its nodes tell each other; and if a write was on its way when its connection was given up:
+//!   should the network deliver it after the server was back, and its key was removed there, it stands until it is replaced or
+//!   expires. A single server is made to end such connections first, unless the user may not do that (`CLIENT KILL`).
 //!
 //! Who was told of a change in another way, and must see it, calls [`RedisTier::catch_up`] before reading.
 //!
@@ -99,7 +99,14 @@
 //! | 48.. | the value, as stored |
 //!
 //! The commands that are used: `GET`, `SET`, `UNLINK`, `EXISTS`, `TOUCH`, `STRLEN`, `GETRANGE`, `EVAL`, `SCAN`, `PUBLISH`,
-//! `SUBSCRIBE`, `PING`, and for a cluster `CLUSTER SLOTS`. Redis 4 and all of Valkey have them; it is tested with Redis 7.
+//! `SUBSCRIBE`, `PING`, `CLIENT INFO` and `CLIENT KILL` where the server has them, and for a cluster `CLUSTER SLOTS`. Redis 4
+//! and all of Valkey have the others; it is tested with Redis 7. A user of its own needs no more than this, and in a cluster
+//! `+cluster|slots` too:
+//!
+//! ```text
+//! ACL SETUSER cache on >secret ~warmstart:* &warmstart:* +get +set +unlink +del +exists +touch +strlen +getrange +eval
+//!     +scan +publish +subscribe +unsubscribe +punsubscribe +ping +client|info +client|kill
+//! ```
 //!
 //! # Features
 //!

@@ -25,7 +25,7 @@ pub(crate) fn start(store: Arc<Store>) -> Result<()> {
 fn run(store: &Store) {
     let mut next_try = Instant::now();
     let mut told = false;
-    while !is_closed(store) {
+    while !store.is_closed() {
         let outcome =
             store.reach.server.any_node().and_then(|mut node| listen(store, &mut node, &mut next_try));
         let was_listening = store.listens(false);
@@ -42,7 +42,7 @@ fn run(store: &Store) {
         }
         recover(store, &mut next_try);
         let mut heard = store.heard.lock();
-        if !is_closed(store) {
+        if !store.is_closed() {
             store.news.wait_for(&mut heard, store.options.pause);
         }
     }
@@ -56,7 +56,7 @@ fn listen(store: &Store, connection: &mut Connection, next_try: &mut Instant) ->
     store.changed(Changed::Anything);
     store.resyncs.fetch_add(1, SeqCst);
     store.listens(true);
-    while !is_closed(store) {
+    while !store.is_closed() {
         recover(store, next_try);
         channel.set_read_timeout(Some(BEAT))?;
         match channel.get_message() {
@@ -95,8 +95,4 @@ fn recover(store: &Store, next_try: &mut Instant) {
     {
         *next_try = Instant::now() + store.options.pause;
     }
-}
-
-fn is_closed(store: &Store) -> bool {
-    store.closed.load(SeqCst)
 }

@@ -16,7 +16,10 @@ const KEPT: usize = 16;
 pub(crate) struct Reach {
     pub(crate) server: Server,
     pub(crate) breaker: Breaker,
-    idle: Mutex<Vec<Link>>,
+    /// `None` once the tier is closed.
+    idle: Mutex<Option<Vec<Link>>>,
+    /// What ends the connections of writes that nobody answered.
+    strays: Mutex<Vec<Cmd>>,
 }
 
 /// What the server said to several commands, each for itself.
@@ -24,7 +27,7 @@ pub(crate) type Answers = Vec<RedisResult<Value>>;
 
 impl Reach {
     pub(crate) fn new(server: Server, breaker: Breaker) -> Self {
-        Self { server, breaker, idle: Mutex::default() }
+        Self { server, breaker, idle: Mutex::new(Some(Vec::new())), strays: Mutex::default() }
     }
 
     /// Asks what changes nothing. `None` if the server is away, which is counted.
@@ -32,7 +35,7 @@ impl Reach {
         if self.breaker.is_open() {
             return None;
         }
-        let outcome = self.ask(commands, &[]);
+        let outcome = self.ask(commands, &[], &mut Vec::new());
         self.note(&outcome);
         outcome.ok()
     }
@@ -43,13 +46,15 @@ impl Reach {
         if self.breaker.drops(debts) {
             return None;
         }
-        match self.ask(commands, publish) {
+        let mut strays = Vec::new();
+        match self.ask(commands, publish, &mut strays) {
             Ok(answers) => {
                 self.breaker.answered();
                 Some(answers)
             }
             Err(error) => {
                 self.told(&error);
+                self.strays.lock().extend(strays);
                 self.breaker.lost(debts);
                 None
             }
@@ -58,17 +63,33 @@ impl Reach {
 
     /// Removes what is owed with `settle`, if the server answers, and closes the breaker.
     pub(crate) fn try_close(&self, settle: impl Fn(&mut Link, &Debt) -> RedisResult<()>) -> bool {
-        self.idle.lock().clear();
+        self.forget_idle();
+        let strays = std::mem::take(&mut *self.strays.lock());
         let closed = self.server.connect().and_then(|mut link| {
+            // Before: a write that arrives later would undo the removal of what is owed.
+            link.ask(&strays, &[])?;
             // Reads what any server lets everybody read, and a cluster from any of its nodes.
             link.ask(&[redis::cmd("EXISTS").arg("x").to_owned()], &[]).and_then(is_there)?;
             self.breaker.close(|debt| settle(&mut link, debt))
         });
         match &closed {
             Ok(()) => tracing::info!(server = %self.server, "the server is back"),
-            Err(error) => tracing::debug!(server = %self.server, %error, "the server is still away"),
+            Err(error) => {
+                self.strays.lock().extend(strays);
+                if is_away(error) {
+                    tracing::debug!(server = %self.server, %error, "the server is still away");
+                } else {
+                    tracing::warn!(server = %self.server, %error, "what is out of date cannot be removed");
+                }
+            }
         }
         closed.is_ok()
+    }
+
+    /// Lets go of all connections, and keeps none from now on.
+    pub(crate) fn close(&self) {
+        let idle = self.idle.lock().take();
+        drop(idle);
     }
 
     /// What a call says that the breaker kept from the server.
@@ -80,11 +101,11 @@ impl Reach {
     /// Counts the outcome of a call that changed nothing.
     pub(crate) fn note<T>(&self, outcome: &RedisResult<T>) {
         match outcome {
-            Ok(_) => self.breaker.answered(),
-            Err(error) => {
+            Err(error) if is_away(error) => {
                 self.told(error);
                 self.breaker.failed();
             }
+            _ => self.breaker.answered(),
         }
     }
 
@@ -92,41 +113,56 @@ impl Reach {
         tracing::warn!(server = %self.server, %error, "the server does not answer");
     }
 
-    fn ask(&self, commands: &[Cmd], publish: &[Cmd]) -> RedisResult<Answers> {
+    /// Asks through a connection that is kept or made. What ends those that failed is put to `strays`.
+    fn ask(&self, commands: &[Cmd], publish: &[Cmd], strays: &mut Vec<Cmd>) -> RedisResult<Answers> {
         loop {
-            let kept = self.idle.lock().pop();
+            let kept = self.idle.lock().as_mut().and_then(Vec::pop);
             let was_kept = kept.is_some();
             let mut link = match kept {
                 Some(link) => link,
                 None => self.server.connect()?,
             };
-            match link.ask(commands, publish).and_then(is_there) {
+            let ended = link.ask(strays, &[]);
+            match ended.and_then(|_| link.ask(commands, publish)).and_then(is_there) {
                 Ok(answers) => {
-                    let mut idle = self.idle.lock();
-                    if idle.len() < KEPT {
+                    if let Some(idle) = self.idle.lock().as_mut().filter(|idle| idle.len() < KEPT) {
                         idle.push(link);
                     }
                     return Ok(answers);
                 }
-                // A server closes connections that nobody uses, and all of them when it starts anew. All that is asked may
-                // be asked twice.
-                Err(error) if was_kept && !error.is_timeout() => self.idle.lock().clear(),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    strays.extend(link.end());
+                    // A server closes connections that nobody uses, and all of them when it starts anew. All that is asked may
+                    // be asked twice.
+                    if !was_kept || error.is_timeout() {
+                        return Err(error);
+                    }
+                    self.forget_idle();
+                }
             }
         }
+    }
+
+    fn forget_idle(&self) {
+        let idle = self.idle.lock().as_mut().map(std::mem::take);
+        drop(idle);
     }
 }
 
 /// The answers, unless one of them says that the server has other things to do.
 fn is_there(answers: Answers) -> RedisResult<Answers> {
-    use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, ReadOnly};
-    let is_away = |error: &RedisError| match error.kind() {
-        redis::ErrorKind::Server(kind) => matches!(kind, BusyLoading | ClusterDown | MasterDown | ReadOnly),
-        redis::ErrorKind::AuthenticationFailed => true,
-        _ => matches!(error.code(), Some("NOAUTH" | "WRONGPASS")),
-    };
     match answers.iter().find_map(|answer| answer.as_ref().err().filter(|error| is_away(error))) {
         Some(error) => Err(error.clone()),
         None => Ok(answers),
+    }
+}
+
+/// Whether the server is not there, or has other things to do; it may also refuse one thing.
+pub(crate) fn is_away(error: &RedisError) -> bool {
+    use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, ReadOnly};
+    match error.kind() {
+        redis::ErrorKind::Server(kind) => matches!(kind, BusyLoading | ClusterDown | MasterDown | ReadOnly),
+        redis::ErrorKind::Extension => matches!(error.code(), Some("NOAUTH" | "WRONGPASS")),
+        _ => true,
     }
 }

@@ -7,6 +7,7 @@ use redis::{
     Client, Cmd, Connection, ConnectionAddr, ConnectionInfo, ConnectionLike, IntoConnectionInfo,
     ProtocolVersion, RedisError, RedisResult, Value,
     cluster::{ClusterClient, ClusterConnection, cluster_pipe},
+    io::tcp::TcpSettings,
 };
 
 /// How often a cluster is asked again when a slot has moved, and how long to wait in between: milliseconds.
@@ -21,9 +22,9 @@ pub(crate) struct Server {
     timeout: Duration,
 }
 
-/// A connection to the server, or to all nodes of a cluster.
+/// A connection to the server, with the command that ends it there; or to all nodes of a cluster.
 pub(crate) enum Link {
-    Single(Box<Connection>),
+    Single(Box<Connection>, Option<Cmd>),
     Cluster(Box<ClusterConnection>),
 }
 
@@ -60,7 +61,9 @@ impl Server {
             connection.set_write_timeout(Some(self.timeout))?;
             return Ok(Link::Cluster(Box::new(connection)));
         }
-        Ok(Link::Single(Box::new(self.any_node()?)))
+        let mut connection = self.any_node()?;
+        let end = end_of(&mut connection)?;
+        Ok(Link::Single(Box::new(connection), end))
     }
 
     /// A connection to the server, or to some node of the cluster.
@@ -115,7 +118,7 @@ impl Link {
     /// The connection failed, and is not to be used again: what was sent may have been done.
     pub(crate) fn ask(&mut self, commands: &[Cmd], publish: &[Cmd]) -> RedisResult<Vec<RedisResult<Value>>> {
         match self {
-            Self::Single(connection) => {
+            Self::Single(connection, _) => {
                 let mut answers = ask(connection, commands.iter().chain(publish))?;
                 answers.truncate(commands.len());
                 Ok(answers)
@@ -131,13 +134,34 @@ impl Link {
     }
 }
 
+impl Link {
+    /// What ends the connection if another one asks for it: then nothing arrives through it any more, however late. `None` in
+    /// a cluster, and where the server does not say or the user may not ask.
+    pub(crate) fn end(&self) -> Option<Cmd> {
+        match self {
+            Self::Single(_, end) => end.clone(),
+            Self::Cluster(_) => None,
+        }
+    }
+}
+
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Single(_) => "Single",
+            Self::Single(..) => "Single",
             Self::Cluster(_) => "Cluster",
         })
     }
+}
+
+fn end_of(connection: &mut Connection) -> RedisResult<Option<Cmd>> {
+    let Ok(info) = each(redis::cmd("CLIENT").arg("INFO").query(connection))? else { return Ok(None) };
+    let info: String = redis::from_redis_value(info)?;
+    let part = |name: &str| info.split(' ').find_map(|part| part.strip_prefix(name)).map(str::to_owned);
+    // A server that starts anew begins to count anew, so the number alone may be somebody else's.
+    Ok(part("id=").zip(part("addr=")).map(|(id, addr)| {
+        redis::cmd("CLIENT").arg("KILL").arg("ID").arg(id).arg("ADDR").arg(addr).to_owned()
+    }))
 }
 
 /// As [`Link::ask`], of one node.
@@ -178,7 +202,7 @@ fn ask_cluster(connection: &mut ClusterConnection, commands: &[Cmd]) -> RedisRes
 }
 
 /// Whether the server refused something, as opposed to not being there.
-fn is_answer(error: &RedisError) -> bool {
+pub(crate) fn is_answer(error: &RedisError) -> bool {
     matches!(error.kind(), redis::ErrorKind::Server(_) | redis::ErrorKind::Extension)
 }
 
@@ -223,8 +247,12 @@ fn node(url: &str) -> Result<ConnectionInfo> {
     let node = url.into_connection_info();
     // Answers have one shape then, whatever the URL asks for.
     let node = node.map(|node| {
-        let settings = node.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
-        node.set_redis_settings(settings)
+        let settings = node.redis_settings().clone();
+        // A user may not be allowed to say what program it is.
+        let settings = settings.set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
+        // The end of a pipeline must not wait until its beginning is acknowledged.
+        let tcp = TcpSettings::default().set_nodelay(true);
+        node.set_redis_settings(settings).set_tcp_settings(tcp)
     });
     node.map_err(|error| {
         // What follows the last @ is no secret.

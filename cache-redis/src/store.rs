@@ -34,7 +34,7 @@ pub(crate) struct Store {
     pub(crate) names: Names,
     /// Tells this program's messages from those of others.
     pub(crate) origin: u64,
-    pub(crate) closed: AtomicBool,
+    closed: AtomicBool,
     /// Whether the listener has begun to listen, or failed to.
     has_tried: AtomicBool,
     pub(crate) heard: Mutex<Heard>,
@@ -103,6 +103,7 @@ impl Store {
 
     pub(crate) fn close(&self) {
         self.closed.store(true, SeqCst);
+        self.reach.close();
         self.news.notify_all();
     }
 
@@ -122,7 +123,7 @@ impl Store {
         let end = Instant::now() + patience.min(MOST_PATIENCE);
         let mut fence = None;
         let mut heard = self.heard.lock();
-        while !self.closed.load(SeqCst) {
+        while !self.is_closed() {
             let since = self.resyncs.load(SeqCst);
             // A fence is gone with the connection that would have brought it back.
             match fence.filter(|&(_, sent)| heard.is_listening && sent == since) {
@@ -170,10 +171,14 @@ impl Store {
         cmd("PUBLISH").arg(self.names.channel()).arg(message.to_text(self.origin)).to_owned()
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(SeqCst)
+    }
+
     /// Nothing, if the tier is open. The first call waits until changes are heard of, or cannot be: what it stores
     /// would have to go, and so would copies in memory, if that came after it.
     pub(crate) fn ready(&self) -> Result<()> {
-        if self.closed.load(SeqCst) {
+        if self.is_closed() {
             return Err(Error::new(ErrorKind::Closed).about(&self.reach.server));
         }
         if !self.has_tried.load(SeqCst) {

@@ -10,8 +10,9 @@ use crate::{
     breaker::Debt,
     fills::{Head, Place},
     message::Message,
+    reach::is_away,
     reads::{for_each_batch, remove_unchanged},
-    record::{self, Written},
+    record::{self, HEAD, Written},
     server::{self, Link, of_redis},
     store::{STRIPES, Store},
 };
@@ -112,11 +113,14 @@ impl Store {
         if self.reach.breaker.drops(std::slice::from_ref(&debt)) {
             return Ok(());
         }
-        if let Err(error) = self.settle_all(category.name()) {
-            tracing::warn!(server = %self.reach.server, %error, "a category is not cleared yet");
-            self.reach.breaker.lost(&[debt]);
+        match self.settle_all(category.name()) {
+            Err(error) if is_away(&error) => {
+                tracing::warn!(server = %self.reach.server, %error, "a category is not cleared yet");
+                self.reach.breaker.lost(&[debt]);
+                Ok(())
+            }
+            outcome => outcome.map_err(|error| of_redis(error, &self.reach.server, "clearing")),
         }
-        Ok(())
     }
 
     /// Removes what is owed.
@@ -177,9 +181,14 @@ impl Store {
         Ok(command)
     }
 
+    /// A server takes as much as it is stored as, with its head, and hangs up on more.
     fn pack(&self, key: &Key<'_>, entry: &Entry) -> Result<Stored> {
         let chosen = key.category().route().stored_compression().unwrap_or(self.options.compression);
-        Stored::pack(key, entry, |_| chosen)
+        let stored = Stored::pack(key, entry, |_| chosen)?;
+        match stored.value.len() as u64 + HEAD as u64 {
+            len if len > Stored::MAX_VALUE => Err(Error::too_large(key, len, Stored::MAX_VALUE)),
+            _ => Ok(stored),
+        }
     }
 
     /// How many milliseconds the server is to keep an entry, if it is not to keep it for good; `None` if its time is over.
