@@ -31,7 +31,7 @@ pub(crate) fn has_redis() -> bool {
 }
 
 impl Redis {
-    /// A server with further arguments, ready to be asked.
+    /// A server with further arguments, in which `{port}` and `{dir}` are its own, ready to be asked.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
         // Between the look and the start somebody else may take the port.
         for _ in 0..10 {
@@ -59,6 +59,12 @@ impl Redis {
     pub(crate) fn restart(&mut self) {
         self.kill();
         assert!(self.try_start(), "the server does not start again");
+    }
+
+    /// As [`restart`](Self::restart), with arguments more.
+    pub(crate) fn restart_with(&mut self, arguments: &[&str]) {
+        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self.restart();
     }
 
     pub(crate) fn kill(&mut self) {
@@ -94,13 +100,17 @@ impl Redis {
     }
 
     fn try_start(&mut self) -> bool {
-        let port = self.port.to_string();
+        let (port, dir) = (self.port.to_string(), self.dir.path().to_str().unwrap());
         let process = Command::new("redis-server")
             .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .args(["--dir".as_ref(), self.dir.path().as_os_str()])
-            .args(&self.arguments)
+            .args(["--dir", dir])
+            .args(
+                self.arguments.iter().map(|argument| argument.replace("{port}", &port).replace("{dir}", dir)),
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            // A server that a test leaves behind must not hold up who reads the test's.
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let process = self.process.insert(process);
@@ -117,7 +127,7 @@ impl Redis {
 }
 
 /// A cluster of three servers without replicas.
-pub(crate) struct Cluster(Vec<Redis>);
+pub(crate) struct Cluster(pub(crate) Vec<Redis>);
 
 impl Cluster {
     /// Three servers that know each other and share all slots.

@@ -14,7 +14,10 @@ use cache_redis::{RedisOptions, RedisTier};
 use crate::redis_server::{Redis, has_redis};
 
 /// Makes tiers that share nothing but their server.
-fn fresh(options: impl Fn() -> RedisOptions, url: String) -> impl Fn(Arc<dyn Clock>) -> Arc<dyn Tier> {
+pub(crate) fn fresh(
+    options: impl Fn() -> RedisOptions,
+    url: String,
+) -> impl Fn(Arc<dyn Clock>) -> Arc<dyn Tier> {
     let number = AtomicU32::new(0);
     move |clock| {
         let prefix = format!("tier-{}", number.fetch_add(1, Relaxed));
