@@ -4,6 +4,7 @@
 mod config;
 mod copies;
 #[path = "../shared/redis.rs"]
+#[expect(dead_code, reason = "the tests of a crate use more of it")]
 mod redis_server;
 
 use std::{
