@@ -38,6 +38,18 @@ impl Server {
         if timeout.is_zero() {
             return Err(wrong("timeout: no server answers in no time".into()));
         }
+        let node = |url: &str| {
+            // What follows the last @ is no secret. Without one it may be the beginning of a password with a comma in it.
+            let shown =
+                if urls.contains('@') { url.rsplit_once('@').map_or("...", |(_, end)| end) } else { url };
+            node(url.trim()).map_err(|error| {
+                wrong(format!(
+                    "url: {} in {shown:?}: write \"redis://host:6379\", \"rediss://user:password@host:6380/0\" or \
+                     \"unix:///run/redis.sock\"",
+                    plain(&error)
+                ))
+            })
+        };
         let nodes: Vec<_> = urls.split(',').map(node).collect::<Result<_>>()?;
         if !is_cluster && nodes.len() > 1 {
             return Err(wrong("url: several servers make a cluster; say that it is one".into()));
@@ -132,9 +144,7 @@ impl Link {
             }
         }
     }
-}
 
-impl Link {
     /// What ends the connection if another one asks for it: then nothing arrives through it any more, however late. `None` in
     /// a cluster, and where the server does not say or the user may not ask.
     pub(crate) fn end(&self) -> Option<Cmd> {
@@ -242,28 +252,14 @@ fn plain(error: &RedisError) -> String {
     }
 }
 
-fn node(url: &str) -> Result<ConnectionInfo> {
-    let url = url.trim();
-    let node = url.into_connection_info();
-    // Answers have one shape then, whatever the URL asks for.
-    let node = node.map(|node| {
-        let settings = node.redis_settings().clone();
-        // A user may not be allowed to say what program it is.
-        let settings = settings.set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
-        // The end of a pipeline must not wait until its beginning is acknowledged.
-        let tcp = TcpSettings::default().set_nodelay(true);
-        node.set_redis_settings(settings).set_tcp_settings(tcp)
-    });
-    node.map_err(|error| {
-        // What follows the last @ is no secret.
-        let end = url.rsplit('@').next().unwrap_or_default();
-        let why = format!(
-            "url: {} in {end:?}: write \"redis://host:6379\", \"rediss://user:password@host:6380/0\" or \
-             \"unix:///run/redis.sock\"",
-            plain(&error)
-        );
-        ErrorKind::InvalidOption(why).into()
-    })
+fn node(url: &str) -> RedisResult<ConnectionInfo> {
+    let node = url.into_connection_info()?;
+    let settings = node.redis_settings().clone();
+    // Answers have one shape then, whatever the URL asks for; and a user may not be allowed to say what program it is.
+    let settings = settings.set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
+    // The end of a pipeline must not wait until its beginning is acknowledged.
+    let tcp = TcpSettings::default().set_nodelay(true);
+    Ok(node.set_redis_settings(settings).set_tcp_settings(tcp))
 }
 
 fn moved(seed: &ConnectionInfo, host: String, port: u16) -> ConnectionInfo {
