@@ -45,7 +45,7 @@ fn what_is_wrong_is_told_with_its_place_and_without_the_password() {
     assert!(told.starts_with("2:7: redis_cache.url: ") && told.contains("redis://host:6379"), "{told}");
     assert!(!told.contains("secret"), "{told}");
     assert!(!error("[redis_cache]\nurl = 'redis://:p@ss:word@host:port'").contains("ss:word"));
-    assert!(!error("[redis_cache]\nurl = 'redis://:pass,word@host'").contains("pass"));
+    assert!(!error("[redis_cache]\nurl = 'redis://:hush,zz@host'").contains("hush"));
     assert_eq!(
         error("[redis_cache]\nprefix = 'a*'"),
         "2:10: redis_cache.prefix: invalid value: string \"a*\", expected 1 to 128 bytes without * ? [ ] \\ ^ and control \
