@@ -40,7 +40,7 @@
 //! error or `kill -9`, goes on where it was. The file is written about once a second, after the cache was
 //! flushed, and is deleted at the end. A server that was started again since is scanned from its first key, and
 //! so is one that does not allow `INFO`: its cursors are good for one process only. Entries that are there already are
-//! written again.
+//! written again. After a power loss the cache may be behind the state file: delete it, and begin anew.
 
 mod collection;
 mod moving;
@@ -235,7 +235,8 @@ impl Migration {
     }
 
     fn source(&self) -> Result<Source> {
-        Source::connect(&Server::new(&self.url, self.is_cluster, self.timeout)?, self.is_cluster)
+        let server = Server::new(&self.url, self.is_cluster, self.timeout)?;
+        Source::connect(&server, self.is_cluster, self.max_value)
     }
 
     fn handles(&self, cache: &TieredCache) -> Result<Handles> {

@@ -20,6 +20,17 @@ pub(crate) fn run(options: &Options) -> Result {
     command
         .args(["run", "--release", "--quiet", "--package", "migrate-redis", "--"])
         .args(&options.arguments);
+    become_it(command)
+}
+
+/// In the place of this process: one that is interrupted at the terminal must not end before the program has.
+#[cfg(unix)]
+fn become_it(mut command: Command) -> Result {
+    Err(std::os::unix::process::CommandExt::exec(&mut command).into())
+}
+
+#[cfg(not(unix))]
+fn become_it(mut command: Command) -> Result {
     let status = command.status()?;
     if status.success() { Ok(()) } else { Err(format!("migrate-redis ended with {status}").into()) }
 }

@@ -220,7 +220,11 @@ impl fmt::Display for Report {
             kinds.iter().try_for_each(|kind| write!(f, " {:>10}", moved.of(*kind)))?;
             writeln!(f)?;
         }
-        skipped_lines(f, &self.skipped)
+        if self.skipped.is_empty() {
+            return Ok(());
+        }
+        writeln!(f)?;
+        lines(f, "skipped", self.skipped.iter().map(|(reason, tally)| (reason, tally)))
     }
 }
 
@@ -242,15 +246,6 @@ pub(super) fn lines<'a, T: fmt::Display>(
         writeln!(f, "{}", format!("{what:<42} {:>10}  {examples}", tally.keys).trim_end())?;
     }
     Ok(())
-}
-
-/// A table of what was skipped, if anything was.
-pub(super) fn skipped_lines(f: &mut fmt::Formatter<'_>, skipped: &[(Reason, Tally)]) -> fmt::Result {
-    if skipped.is_empty() {
-        return Ok(());
-    }
-    writeln!(f)?;
-    lines(f, "skipped", skipped.iter().map(|(reason, tally)| (reason, tally)))
 }
 
 /// A key for people, on one line.

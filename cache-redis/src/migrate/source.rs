@@ -33,6 +33,7 @@ pub(super) struct Node {
     pub(super) run_id: Option<String>,
     /// How many keys it holds, where it says so.
     pub(super) keys: Option<u64>,
+    max_value: u64,
     server: Server,
     connection: Connection,
 }
@@ -56,9 +57,12 @@ pub(super) struct Content {
 }
 
 impl Source {
-    pub(super) fn connect(server: &Server, is_cluster: bool) -> Result<Self> {
+    pub(super) fn connect(server: &Server, is_cluster: bool, max_value: u64) -> Result<Self> {
         let masters = server.masters().map_err(|error| of_redis(error, server, "connecting"))?;
-        let node = |(name, connection)| Node::new(name, server, is_cluster, connection);
+        let node = |(name, connection)| {
+            let server = server.clone();
+            Node { name, run_id: None, keys: None, max_value, server, connection }.known(is_cluster)
+        };
         let nodes = masters.into_iter().map(node).collect::<Result<_>>()?;
         Ok(Self { name: server.to_string(), nodes })
     }
@@ -70,20 +74,20 @@ impl Source {
 }
 
 impl Node {
-    fn new(name: String, server: &Server, is_cluster: bool, connection: Connection) -> Result<Self> {
-        let mut node = Self { name, run_id: None, keys: None, server: server.clone(), connection };
+    /// The node, asked what it is.
+    fn known(mut self, is_cluster: bool) -> Result<Self> {
         let mut info = cmd("INFO");
         info.arg("server");
-        let answers = node.ask(&[info, cmd("DBSIZE")])?;
+        let answers = self.ask(&[info, cmd("DBSIZE")])?;
         let info: String = answers.first().and_then(answer).unwrap_or_default();
         if !is_cluster && info.lines().any(|line| line == "redis_mode:cluster") {
             let why =
                 "url: it is a node of a cluster and holds only a part of the keys; say that it is a cluster";
-            return Err(Error::new(ErrorKind::InvalidOption(why.into())).about(server));
+            return Err(Error::new(ErrorKind::InvalidOption(why.into())).about(&self.server));
         }
-        node.run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).map(str::to_owned);
-        node.keys = answers.get(1).and_then(answer);
-        Ok(node)
+        self.run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).map(str::to_owned);
+        self.keys = answers.get(1).and_then(answer);
+        Ok(self)
     }
 
     /// A step of a scan: the next cursor, which is 0 at the end, and keys, each once.
@@ -99,7 +103,6 @@ impl Node {
     pub(super) fn measure<'a>(
         &mut self,
         keys: Vec<(String, &'a str)>,
-        max_value: u64,
         report: &mut Report,
     ) -> Result<Vec<Found<'a>>> {
         let types: Vec<_> = keys.iter().map(|(key, _)| of_key("TYPE", key)).collect();
@@ -114,7 +117,7 @@ impl Node {
         let sizes = self.ask(&sizes)?;
         found.iter_mut().zip(&sizes).for_each(|(found, size)| found.size = answer(size));
         found.retain(|found| {
-            let fits = found.size.is_none_or(|size| size <= max_value);
+            let fits = found.size.is_none_or(|size| size <= self.max_value);
             if !fits {
                 report.skip(Reason::TooLarge, found.key.as_bytes());
             }
@@ -138,7 +141,12 @@ impl Node {
         let mut answers = self.ask(&commands)?.into_iter();
         let mut contents = Vec::with_capacity(found.len());
         while let (Some(ttl), Some(value)) = (answers.next(), answers.next()) {
-            contents.push(content(found[contents.len()].kind, asked, ttl, value));
+            let content = content(found[contents.len()].kind, asked, ttl, value);
+            contents.push(match content {
+                // It has grown, or the server does not say how large it is.
+                Ok(content) if content.value.len() as u64 > self.max_value => Err(Reason::TooLarge),
+                content => content,
+            });
         }
         Ok(contents)
     }

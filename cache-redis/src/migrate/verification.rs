@@ -10,7 +10,7 @@ use cache_core::Result;
 
 use super::{
     Handles,
-    report::{Reason, Report, Tally, lines, skipped_lines},
+    report::{Reason, Report, Tally, lines},
     source::{Content, Found, Node},
     walk::Work,
 };
@@ -138,7 +138,6 @@ impl fmt::Display for Verification {
             ("changed in the source meanwhile", &self.changed),
         ];
         let rows = rows.into_iter().filter(|(what, tally)| tally.keys > 0 || *what == "the same");
-        lines(f, "compared", rows)?;
-        skipped_lines(f, &self.skipped)
+        lines(f, "compared", rows)
     }
 }

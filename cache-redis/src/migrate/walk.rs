@@ -44,7 +44,7 @@ impl Migration {
                 let (next, keys) = node.scan(cursor, self.batch)?;
                 report.scanned += keys.len() as u64;
                 let wanted = self.sort(keys, &mut report);
-                let found = node.measure(wanted, self.max_value, &mut report)?;
+                let found = node.measure(wanted, &mut report)?;
                 for share in shares(&found) {
                     work.take(node, share, &mut report)?;
                     if self.tell(state, at, &report, total).is_break() {

@@ -117,10 +117,19 @@ fn main() -> ExitCode {
         // As a program that a signal ended.
         Ok(End::Interrupted) => ExitCode::from(130),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", sentence(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error with its causes, as far as it does not say the same already.
+fn sentence(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told {
+        told if told.is_empty() => cause,
+        told if told.contains(&cause) => told,
+        told => format!("{told}: {cause}"),
+    })
 }
 
 fn run(options: &Options) -> Result<End> {
@@ -161,7 +170,8 @@ fn run(options: &Options) -> Result<End> {
     }
     let report = outcome?;
     print!("{report}");
-    println!("\n{} keys moved in {:.1} s", report.moved(), start.elapsed().as_secs_f64());
+    let of_them = if options.resume { ", the last of them" } else { "" };
+    println!("\n{} keys moved{of_them} in {:.1} s", report.moved(), start.elapsed().as_secs_f64());
     if report.interrupted {
         eprintln!("interrupted; go on with --resume");
         return Ok(End::Interrupted);
@@ -220,7 +230,7 @@ fn listen() -> Result<Arc<AtomicBool>> {
 
 /// A line on standard error, if that is a terminal.
 fn bar() -> ProgressBar {
-    let style = "{prefix} {bar:30} {human_pos}/{human_len} keys, {msg}, {per_sec}, {eta} left";
+    let style = "{prefix} {wide_bar} {human_pos}/{human_len} keys, {msg}, {eta} left";
     let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(0).with_style(style)
 }

@@ -5,7 +5,8 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::{Migration, Redis, cache, connect, has_redis, moved};
@@ -110,7 +111,8 @@ fn server_that_dies_ends_the_move_and_another_process_of_it_is_scanned_anew() {
     if !has_redis() {
         return;
     }
-    let ((redis, state), cache) = (stand(1_000, &["--appendonly", "yes"]), cache());
+    let ((redis, state), cache) =
+        (stand(1_000, &["--appendonly", "yes", "--appendfsync", "always"]), cache());
     let shared = Arc::new(Mutex::new(redis));
     let (moving, dying) = (migration(&shared.lock().unwrap(), &state), shared.clone());
     let moving = moving.on_progress(move |progress| {
@@ -128,8 +130,10 @@ fn server_that_dies_ends_the_move_and_another_process_of_it_is_scanned_anew() {
 
     let mut redis = shared.lock().unwrap();
     redis.restart();
+    let start = Instant::now();
     while redis.cli(&["DBSIZE"]) != "1000" {
-        std::thread::yield_now();
+        assert!(start.elapsed() < Duration::from_secs(60), "the server does not come back");
+        thread::sleep(Duration::from_millis(5));
     }
     let report = migration(&redis, &state).resume().run(&cache).unwrap();
     assert_eq!((report.scanned, moved(&report, "a").keys, len(&cache)), (1_000, 1_000, 1_000));

@@ -97,9 +97,16 @@ fn keys_that_the_server_does_not_give_are_skipped() {
     let user =
         ["ACL", "SETUSER", "reader", "on", "nopass", "~a:*", "+@read", "-@dangerous", "-memory", "-dbsize"];
     assert_eq!(redis.cli(&user), "OK");
-    let report = Migration::new(redis.url().replace("//", "//reader:any@")).run(&cache).unwrap();
+    let migration = Migration::new(redis.url().replace("//", "//reader:any@"));
+    let report = migration.run(&cache).unwrap();
     assert_eq!(skips(&report), [(Reason::Type("stream".into()), 1), (Reason::Refused("NOPERM".into()), 1)]);
     assert_eq!(report.moved(), 5);
+
+    // A set that is too large shows only when it is there.
+    send(&redis, &[&[b"SADD", b"a:set", &[b'x'; 5_000]]]);
+    let report = migration.max_value(4_000).run(&cache).unwrap();
+    assert_eq!(report.skipped[1].0, Reason::TooLarge);
+    assert_eq!(report.moved(), 4);
 }
 
 #[test]
