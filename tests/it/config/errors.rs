@@ -13,10 +13,10 @@ fn error(text: &str) -> ConfigError {
     Config::from_str(text).unwrap_err()
 }
 
-/// Each text has the error beside it.
+/// Each text has the error beside it, in a build without the feature `redis`, which has one section more.
 fn check<'a>(cases: impl IntoIterator<Item = (&'a str, &'a str)>) {
     for (text, expected) in cases {
-        assert_eq!(error(text).to_string(), expected, "{text}");
+        assert_eq!(error(text).to_string().replace(" `redis_cache`,", ""), expected, "{text}");
     }
 }
 
