@@ -3,6 +3,11 @@
 
 mod config;
 mod copies;
+mod dice;
+#[cfg(unix)]
+mod machines;
+mod order;
+#[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "../shared/redis.rs"]
 #[expect(dead_code, reason = "the tests of a crate use more of it")]
 mod redis_server;
