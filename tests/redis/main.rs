@@ -7,7 +7,7 @@ mod dice;
 #[cfg(unix)]
 mod machines;
 mod order;
-#[expect(dead_code, reason = "other tests use the rest of it")]
+mod outages;
 #[path = "../shared/redis.rs"]
 #[expect(dead_code, reason = "the tests of a crate use more of it")]
 mod redis_server;

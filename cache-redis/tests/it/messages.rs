@@ -6,7 +6,9 @@ use cache_core::{Changed, Departure, Observer, Tier};
 use cache_redis::RedisTier;
 
 use crate::{
-    PATIENCE, ask, patient, raw,
+    PATIENCE, ask, patient,
+    proxy::Proxy,
+    raw,
     redis_server::{Redis, has_redis},
     until,
 };
@@ -158,4 +160,25 @@ fn copies_are_untrue_when_the_channel_is_lost_and_when_it_is_back() {
     assert_eq!(heard.told(), ["*", "*"]);
     let health = tier.health();
     assert_eq!((health.outages, health.failures, health.is_away), (0, 0, false), "the server answers");
+}
+
+#[test]
+fn message_that_comes_in_pieces_is_heard() {
+    if !has_redis() {
+        return;
+    }
+    let redis = Redis::start();
+    let proxy = Proxy::start(&redis);
+    let tier = patient().open(&proxy.url()).unwrap();
+    let heard = Heard::by(&tier);
+    // Longer than the listener waits before it asks whether the server is there.
+    proxy.delay(700);
+    let values = patient().open(&redis.url()).unwrap().typed::<u32>("c").unwrap();
+    for i in 0..2_000 {
+        values.insert(&i.to_string(), &i).unwrap();
+    }
+    let told: Vec<_> = (0..2_000).map(|i| format!("c/{i}")).collect();
+    until("all of it is heard", || heard.told().len() >= told.len());
+    assert_eq!(heard.told(), told);
+    assert_eq!(tier.health().resyncs, 1);
 }

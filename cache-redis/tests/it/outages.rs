@@ -8,7 +8,9 @@ use cache_redis::RedisTier;
 use crate::{
     ask,
     ends::ends,
-    hasty, patient, raw,
+    hasty, patient,
+    proxy::Proxy,
+    raw,
     redis_server::{Redis, has_redis},
     until,
 };
@@ -174,6 +176,28 @@ fn paused_server_is_away_until_it_goes_on() {
             until("the server is back", || !tier.health().is_away);
             assert_eq!(numbers(&tier).get("k").unwrap(), None);
         }
+    });
+}
+
+#[test]
+fn slow_server_is_left_alone_until_it_is_fast_again() {
+    if !has_redis() {
+        return;
+    }
+    ends(|| {
+        let redis = Redis::start();
+        let proxy = Proxy::start(&redis);
+        let tier = hasty().open(&proxy.url()).unwrap();
+        store(&tier, "k", 1);
+        proxy.delay(1_000);
+        numbers(&tier).insert("k", &2).unwrap();
+        assert!(tier.health().is_away);
+        assert_eq!(numbers(&tier).get("k").unwrap(), None);
+        proxy.delay(0);
+        until("the server is back", || !tier.health().is_away);
+        assert_eq!(numbers(&tier).get("k").unwrap(), None, "not what it has stored late");
+        store(&tier, "k", 3);
+        assert_eq!(numbers(&tier).get("k").unwrap(), Some(3));
     });
 }
 

@@ -1,10 +1,14 @@
-//! A network that keeps what is sent for later.
+//! A network that keeps what is sent for later, or is slow.
 
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use crate::redis_server::Redis;
@@ -13,6 +17,8 @@ use crate::redis_server::Redis;
 pub(crate) struct Proxy {
     port: u16,
     ways: Arc<Mutex<Vec<Way>>>,
+    /// Milliseconds that the second half of what a server says is behind.
+    delay: Arc<AtomicU64>,
 }
 
 /// One connection.
@@ -32,18 +38,23 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let ways = Arc::<Mutex<Vec<Way>>>::default();
-        let (all, to) = (ways.clone(), redis.url().replace("redis://", ""));
+        let delay = Arc::<AtomicU64>::default();
+        let (all, late, to) = (ways.clone(), delay.clone(), redis.url().replace("redis://", ""));
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(server) = TcpStream::connect(&to) else { continue };
-                all.lock().unwrap().push(Way::new(client, server));
+                all.lock().unwrap().push(Way::new(client, server, late.clone()));
             }
         });
-        Self { port, ways }
+        Self { port, ways, delay }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn delay(&self, milliseconds: u64) {
+        self.delay.store(milliseconds, Relaxed);
     }
 
     /// Keeps what clients send from now on, on the connections that there are.
@@ -68,11 +79,16 @@ impl Proxy {
 }
 
 impl Way {
-    fn new(client: TcpStream, server: TcpStream) -> Self {
+    fn new(client: TcpStream, server: TcpStream, delay: Arc<AtomicU64>) -> Self {
         let gate = Arc::new(Gate::default());
         let (at, mut from, mut to) = (gate.clone(), client.try_clone().unwrap(), server.try_clone().unwrap());
         let back = thread::spawn(move || {
-            copy(server, |bytes| (&client).write_all(bytes).is_ok());
+            copy(server, |bytes| {
+                let (first, second) = bytes.split_at(bytes.len() / 2);
+                let is_taken = (&client).write_all(first).is_ok();
+                thread::sleep(Duration::from_millis(delay.load(Relaxed)));
+                is_taken && (&client).write_all(second).is_ok()
+            });
             let _ = client.shutdown(Shutdown::Both);
         });
         let forward = thread::spawn(move || {
