@@ -110,7 +110,8 @@
 //!
 //! # Features
 //!
-//! - `tls` (default): `rediss://`, through rustls and the certificates of the system.
+//! - `tls` (default): `rediss://`, through rustls and the certificates of the system, or those in the file that
+//!   `SSL_CERT_FILE` names.
 //! - `typed` (default): [`RedisTier::typed`] and [`RedisTier::bytes`], for use without a `TieredCache`.
 //! - `migrate`: what Redis holds, moved into a cache.
 //! - `config`: [`RedisConfig`], the section of a configuration.

@@ -254,6 +254,11 @@ fn plain(error: &RedisError) -> String {
 
 fn node(url: &str) -> RedisResult<ConnectionInfo> {
     let node = url.into_connection_info()?;
+    if matches!(node.addr(), ConnectionAddr::TcpTls { insecure: true, .. }) {
+        let why =
+            "certificates are always verified; one of your own goes into the file that SSL_CERT_FILE names";
+        return Err((redis::ErrorKind::InvalidClientConfig, why).into());
+    }
     let settings = node.redis_settings().clone();
     // Answers have one shape then, whatever the URL asks for; and a user may not be allowed to say what program it is.
     let settings = settings.set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();

@@ -162,8 +162,12 @@ impl Store {
         let observer = self.observer.read().clone();
         let Some(observer) = observer else { return };
         // Copies go with it, and a destructor of the user's may panic.
-        if catch_unwind(AssertUnwindSafe(|| observer.changed(NAME, what))).is_err() {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| observer.changed(NAME, what))) {
             tracing::warn!(?what, "what dropped copies in memory panicked");
+            // With something whose destructor panics too, perhaps.
+            if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+                std::mem::forget(again);
+            }
         }
     }
 

@@ -231,6 +231,12 @@ mod tls {
     }
 
     #[test]
+    fn certificates_are_always_verified() {
+        let refused = hasty().open("rediss://:secret@127.0.0.1:6380/#insecure").unwrap_err().to_string();
+        assert!(refused.contains("verified") && !refused.contains("secret"), "{refused}");
+    }
+
+    #[test]
     fn child_is_not_held_up_by_a_handshake() {
         let Some(url) = url_of_parent() else { return };
         let tier = hasty().open(&url).unwrap();

@@ -87,7 +87,15 @@ fn message_that_says_nothing_known_may_mean_anything() {
     assert_eq!(tier.health().resyncs, 1);
 }
 
-/// Panics when it hears of `bad`.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a destructor of what the user's destructor panicked with");
+    }
+}
+
+/// Panics when it hears of `bad` or `worse`.
 #[derive(Debug)]
 struct Panics(Arc<Heard>);
 
@@ -96,6 +104,9 @@ impl Observer for Panics {
 
     fn changed(&self, tier: &'static str, what: Changed<'_>) {
         assert_ne!(what, Changed::Entry { category: "c", key: "bad" }, "a destructor of the user's");
+        if what == (Changed::Entry { category: "c", key: "worse" }) {
+            std::panic::panic_any(Bomb);
+        }
         self.0.changed(tier, what);
     }
 }
@@ -110,11 +121,11 @@ fn observer_that_panics_hears_of_what_comes_after() {
     let heard = Heard::by(&tier);
     tier.observe(Arc::new(Panics(heard.clone())));
     let values = patient().open(&redis.url()).unwrap().typed::<u32>("c").unwrap();
-    for key in ["good", "bad", "better"] {
+    for key in ["good", "bad", "better", "worse", "best"] {
         values.insert(key, &1).unwrap();
     }
     assert!(tier.catch_up(PATIENCE));
-    assert_eq!(heard.told(), ["c/good", "c/better"]);
+    assert_eq!(heard.told(), ["c/good", "c/better", "c/best"]);
     assert_eq!(tier.health().resyncs, 1);
 }
 
