@@ -9,9 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use warmstart::{CacheOptions, Handle, Route, Routes, redis::RedisTier};
+use warmstart::{Cache, CacheOptions, Handle, Route, Routes, redis::RedisTier};
 
 use crate::{
+    PATIENCE,
     dice::Dice,
     redis_server::{Redis, has_redis},
     until,
@@ -123,19 +124,27 @@ fn disturb(redis: &mut Redis, dice: &mut Dice) {
     thread::sleep(Duration::from_millis(dice.roll(150) as u64));
 }
 
+fn impatient(redis: &Redis) -> RedisTier {
+    let options = RedisTier::options().timeout(Duration::from_millis(50)).pause(Duration::from_millis(10));
+    options.open(&redis.url()).unwrap()
+}
+
+fn open(tier: &RedisTier) -> Cache {
+    let routes = Routes::empty()
+        .with("shared", Route::redis())
+        .with("bare", Route::redis().without_front())
+        .with("loaded", Route::redis());
+    CacheOptions::new().redis(tier.clone()).routes(routes).memory_entries(30).open().unwrap()
+}
+
 #[test]
 fn no_read_finds_what_was_there_before_a_write_that_returned() {
     if !has_redis() {
         return;
     }
     let mut redis = Redis::start();
-    let options = RedisTier::options().timeout(Duration::from_millis(50)).pause(Duration::from_millis(10));
-    let tier = options.open(&redis.url()).unwrap();
-    let routes = Routes::empty()
-        .with("shared", Route::redis())
-        .with("bare", Route::redis().without_front())
-        .with("loaded", Route::redis());
-    let cache = CacheOptions::new().redis(tier.clone()).routes(routes).memory_entries(30).open().unwrap();
+    let tier = impatient(&redis);
+    let cache = open(&tier);
     let books = ["shared", "bare", "loaded"].map(|name| Book::new(cache.category(name).unwrap()));
     let seed = Dice::seed();
     let is_over = AtomicBool::new(false);
@@ -175,4 +184,53 @@ fn no_read_finds_what_was_there_before_a_write_that_returned() {
         assert!(book.found.load(Relaxed) > 0);
     }
     assert!(tier.health().outages > 0 && tier.health().dropped_writes > 0, "{:?}", tier.health());
+}
+
+#[test]
+fn when_all_is_quiet_nobody_finds_anything_but_what_was_written_last() {
+    if !has_redis() {
+        return;
+    }
+    let mut redis = Redis::start();
+    let tiers = [(); 2].map(|()| impatient(&redis));
+    let [mine, theirs] = tiers.each_ref().map(open);
+    let book = Book::new(mine.category("shared").unwrap());
+    let there = theirs.category::<Value>("shared").unwrap();
+    let seed = Dice::seed();
+    let mut found = 0;
+    for round in 0..30 {
+        thread::scope(|scope| {
+            for writer in 0..WRITERS {
+                let (book, there) = (&book, &there);
+                scope.spawn(move || {
+                    let mut dice = Dice::new(seed + (round * WRITERS + writer) as u64);
+                    for _ in 0..20 {
+                        book.write(writer, &mut dice);
+                        for _ in 0..10 {
+                            there.get(&name(dice.roll(KEYS)));
+                        }
+                    }
+                    if dice.roll(10) == 0 {
+                        book.clear();
+                    }
+                });
+            }
+            disturb(&mut redis, &mut Dice::new(seed + round as u64));
+        });
+        for tier in &tiers {
+            until("the server is back", || !tier.health().is_away);
+        }
+        for tier in &tiers {
+            until("all is heard of", || tier.catch_up(PATIENCE));
+        }
+        for key in 0..KEYS {
+            for values in [&book.values, &there] {
+                if let Some(value) = values.get(&name(key)) {
+                    assert_eq!(value.0, book.done[key].load(SeqCst), "key {key} in round {round}");
+                    found += 1;
+                }
+            }
+        }
+    }
+    assert!(found > 0);
 }
