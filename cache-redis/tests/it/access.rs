@@ -1,6 +1,6 @@
 //! Ways to a server, and who may go them.
 
-use std::{collections::HashMap, path::Path, process::Command};
+use std::collections::HashMap;
 
 use cache_core::Tier;
 use cache_redis::RedisTier;
@@ -135,71 +135,20 @@ fn socket_of_the_machine_is_a_way() {
     until("the server is back", || values.get("k").unwrap() == Some(1));
 }
 
-/// A certificate for the loopback and the authority that vouches for it, in `dir`; false without the program.
-fn has_certificates(dir: &Path) -> bool {
-    let at = |name: &str| dir.join(name).to_str().unwrap().to_owned();
-    let run = |arguments: &[&str]| {
-        let output = Command::new("openssl").args(arguments).output();
-        output.map(|output| assert!(output.status.success(), "{output:?}")).is_ok()
-    };
-    std::fs::write(at("names"), "subjectAltName=IP:127.0.0.1").unwrap();
-    let new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-    let [ca, ca_key, key, request, cert] = ["ca.crt", "ca.key", "key", "request", "crt"].map(at);
-    let authority = ["-x509", "-days", "2", "-subj", "/CN=authority", "-keyout", &ca_key, "-out", &ca];
-    run(&[&new[..], &authority].concat())
-        && run(&[&new[..], &["-subj", "/CN=server", "-keyout", &key, "-out", &request]].concat())
-        && run(&[
-            "x509",
-            "-req",
-            "-days",
-            "2",
-            "-in",
-            &request,
-            "-CA",
-            &ca,
-            "-CAkey",
-            &ca_key,
-            "-CAcreateserial",
-            "-extfile",
-            &at("names"),
-            "-out",
-            &cert,
-        ])
-}
-
-/// A server that speaks TLS only, if certificates can be made.
-fn with_tls(dir: &Path) -> Option<Redis> {
-    if !has_redis() {
-        return None;
-    }
-    if !has_certificates(dir) {
-        let _ = std::fs::write("/dev/stderr", "\n*** IGNORED tests of TLS: there is no openssl ***\n");
-        return None;
-    }
-    let at = |name: &str| dir.join(name).to_str().unwrap().to_owned();
-    let (ca, key, cert) = (at("ca.crt"), at("key"), at("crt"));
-    Some(Redis::start_with(&[
-        "--port",
-        "0",
-        "--tls-port",
-        "{port}",
-        "--tls-auth-clients",
-        "no",
-        "--tls-ca-cert-file",
-        &ca,
-        "--tls-key-file",
-        &key,
-        "--tls-cert-file",
-        &cert,
-    ]))
-}
-
 #[cfg(feature = "tls")]
 mod tls {
+    use std::{path::Path, process::Command};
+
     use cache_core::Tier;
 
-    use super::{use_all, with_tls};
-    use crate::{ask, ends::ends, hasty, patient, raw, run_child, url_of_parent};
+    use super::use_all;
+    use crate::{
+        ask,
+        ends::ends,
+        hasty, patient, raw,
+        redis_server::{Redis, has_redis},
+        run_child, url_of_parent,
+    };
 
     #[test]
     fn child_trusts_the_authority() {
@@ -261,5 +210,64 @@ mod tls {
         ends(move || child("access::tls::child_is_not_held_up_by_a_handshake"));
         redis.signal("CONT");
         run("access::tls::child_trusts_the_authority");
+    }
+
+    /// A certificate for the loopback and the authority that vouches for it, in `dir`; false without the program.
+    fn has_certificates(dir: &Path) -> bool {
+        let at = |name: &str| dir.join(name).to_str().unwrap().to_owned();
+        let run = |arguments: &[&str]| {
+            let output = Command::new("openssl").args(arguments).output();
+            output.map(|output| assert!(output.status.success(), "{output:?}")).is_ok()
+        };
+        std::fs::write(at("names"), "subjectAltName=IP:127.0.0.1").unwrap();
+        let new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+        let [ca, ca_key, key, request, cert] = ["ca.crt", "ca.key", "key", "request", "crt"].map(at);
+        let authority = ["-x509", "-days", "2", "-subj", "/CN=authority", "-keyout", &ca_key, "-out", &ca];
+        run(&[&new[..], &authority].concat())
+            && run(&[&new[..], &["-subj", "/CN=server", "-keyout", &key, "-out", &request]].concat())
+            && run(&[
+                "x509",
+                "-req",
+                "-days",
+                "2",
+                "-in",
+                &request,
+                "-CA",
+                &ca,
+                "-CAkey",
+                &ca_key,
+                "-CAcreateserial",
+                "-extfile",
+                &at("names"),
+                "-out",
+                &cert,
+            ])
+    }
+
+    /// A server that speaks TLS only, if certificates can be made.
+    fn with_tls(dir: &Path) -> Option<Redis> {
+        if !has_redis() {
+            return None;
+        }
+        if !has_certificates(dir) {
+            let _ = std::fs::write("/dev/stderr", "\n*** IGNORED tests of TLS: there is no openssl ***\n");
+            return None;
+        }
+        let at = |name: &str| dir.join(name).to_str().unwrap().to_owned();
+        let (ca, key, cert) = (at("ca.crt"), at("key"), at("crt"));
+        Some(Redis::start_with(&[
+            "--port",
+            "0",
+            "--tls-port",
+            "{port}",
+            "--tls-auth-clients",
+            "no",
+            "--tls-ca-cert-file",
+            &ca,
+            "--tls-key-file",
+            &key,
+            "--tls-cert-file",
+            &cert,
+        ]))
     }
 }
