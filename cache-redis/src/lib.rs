@@ -55,6 +55,9 @@
 //! them; of categories with more, that they have some), and are removed from the server before the breaker closes. A program
 //! that ends before leaves them as they were.
 //!
+//! A server that starts anew from what it had saved long ago brings older values back, and so does a replica that takes over
+//! without the last writes: nobody is told. A server that is only a cache should save nothing.
+//!
 //! One breaker stands for a whole cluster: if one node of it is gone and nobody takes over, its keys open the breaker for all.
 //!
 //! # What other programs change

@@ -58,7 +58,8 @@ impl RedisOptions {
     }
 
     /// What the keys of this cache begin with at the server: 1 to 128 bytes without `* ? [ ] \ ^` and control characters.
-    /// Programs with one prefix share their entries. Default: `warmstart`.
+    /// Programs with one prefix share their entries; of one with `shop:eu`, they are also entries of the category `eu` of
+    /// `shop`. Default: `warmstart`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self

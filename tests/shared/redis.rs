@@ -132,15 +132,20 @@ pub(crate) struct Cluster(pub(crate) Vec<Redis>);
 impl Cluster {
     /// Three servers that know each other and share all slots.
     pub(crate) fn start() -> Self {
-        let nodes: Vec<_> = (0..3).map(|_| Redis::start_with(&["--cluster-enabled", "yes"])).collect();
-        let places = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port()));
-        let join = Command::new("redis-cli")
-            .args(["--cluster", "create"])
-            .args(places)
-            .args(["--cluster-replicas", "0", "--cluster-yes"])
-            .output()
-            .unwrap();
-        assert!(join.status.success(), "{}", String::from_utf8_lossy(&join.stdout));
+        // What comes between is told if it comes each time.
+        let mut failure = String::new();
+        let nodes = (0..5).find_map(|_| {
+            let nodes: Vec<_> = (0..3).map(|_| Redis::start_with(&["--cluster-enabled", "yes"])).collect();
+            let join = Command::new("redis-cli")
+                .args(["--cluster", "create"])
+                .args(nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())))
+                .args(["--cluster-replicas", "0", "--cluster-yes"])
+                .output()
+                .unwrap();
+            failure = format!("{join:?}");
+            join.status.success().then_some(nodes)
+        });
+        let nodes = nodes.expect(&failure);
         let start = Instant::now();
         let is_ready = |node: &Redis| node.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok");
         while !nodes.iter().all(is_ready) {
