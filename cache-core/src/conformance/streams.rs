@@ -79,7 +79,7 @@ fn what_a_writer_commits_comes_out(bench: &Bench) {
             writer.write_all(chunk).unwrap();
         }
         writer.flush().unwrap();
-        let expires_at = Some(bench.clock.now().wall + 1_000);
+        let expires_at = Some(bench.clock.now().wall + 1_000_000);
         let meta = EntryMeta { expires_at, fingerprint: Fingerprint(7), ..bench.meta() };
         writer.commit(&meta, &Unguarded).unwrap();
         for _ in 0..2 {
