@@ -7,7 +7,7 @@ use std::{
 };
 
 use cache_core::{Changed, Error, ErrorKind, Result};
-use redis::{Connection, RedisResult};
+use redis::{Connection, RedisResult, cmd};
 
 use crate::{message::Message, store::Store};
 
@@ -89,10 +89,12 @@ fn hear(store: &Store, text: &[u8]) {
 
 /// Asks a server that was away whether it is back, now and then.
 fn recover(store: &Store, next_try: &mut Instant) {
-    if store.reach.breaker.is_open()
-        && Instant::now() >= *next_try
-        && !store.reach.try_close(|link, debt| store.settle(link, debt))
-    {
+    if !store.reach.breaker.is_open() || Instant::now() < *next_try {
+        return;
+    }
+    // An entry that nobody has, under a name that this program may ask for.
+    let probe = cmd("EXISTS").arg(store.names.entry("", "")).to_owned();
+    if !store.reach.try_close(probe, |link, debt| store.settle(link, debt)) {
         *next_try = Instant::now() + store.options.pause;
     }
 }

@@ -61,15 +61,14 @@ impl Reach {
         }
     }
 
-    /// Removes what is owed with `settle`, if the server answers, and closes the breaker.
-    pub(crate) fn try_close(&self, settle: impl Fn(&mut Link, &Debt) -> RedisResult<()>) -> bool {
+    /// Removes what is owed with `settle`, if the server answers to `probe`, and closes the breaker.
+    pub(crate) fn try_close(&self, probe: Cmd, settle: impl Fn(&mut Link, &Debt) -> RedisResult<()>) -> bool {
         self.forget_idle();
         let strays = std::mem::take(&mut *self.strays.lock());
         let closed = self.server.connect().and_then(|mut link| {
             // Before: a write that arrives later would undo the removal of what is owed.
             link.ask(&strays, &[])?;
-            // Reads what any server lets everybody read, and a cluster from any of its nodes.
-            link.ask(&[redis::cmd("EXISTS").arg("x").to_owned()], &[]).and_then(is_there)?;
+            link.ask(&[probe], &[]).and_then(is_there)?;
             self.breaker.close(|debt| settle(&mut link, debt))
         });
         match &closed {

@@ -80,10 +80,14 @@ impl Server {
 
     /// A connection to the server, or to some node of the cluster.
     pub(crate) fn any_node(&self) -> RedisResult<Connection> {
+        self.first_that_answers().map(|(_, connection)| connection)
+    }
+
+    fn first_that_answers(&self) -> RedisResult<(&ConnectionInfo, Connection)> {
         let mut failure = None;
         for node in &self.nodes {
             match self.connect_to(node) {
-                Ok(connection) => return Ok(connection),
+                Ok(connection) => return Ok((node, connection)),
                 Err(error) => failure = Some(error),
             }
         }
@@ -95,7 +99,7 @@ impl Server {
     /// # Errors
     /// One of them cannot be reached.
     pub(crate) fn masters(&self) -> RedisResult<Vec<(String, Connection)>> {
-        let mut connection = self.any_node()?;
+        let (seed, mut connection) = self.first_that_answers()?;
         if self.cluster.is_none() {
             return Ok(vec![(self.to_string(), connection)]);
         }
@@ -106,7 +110,6 @@ impl Server {
         masters
             .into_iter()
             .map(|(host, port)| {
-                let seed = &self.nodes[0];
                 // A node that does not know how it is called is the one that was asked.
                 let info = if host.is_empty() { seed.clone() } else { moved(seed, host, port) };
                 Ok((place(info.addr()), self.connect_to(&info)?))

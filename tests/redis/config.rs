@@ -1,8 +1,18 @@
 //! The section of a configuration.
 
-use warmstart::{Config, Level, redis::RedisConfig};
+use std::fs;
+
+use tempfile::TempDir;
+use warmstart::{Cache, Config, Level, Result, redis::RedisConfig};
 
 use crate::redis_server::{Redis, has_redis};
+
+/// The cache that a file with `text` describes, with its other files beside that one.
+fn open(text: &str, dir: &TempDir) -> Result<Cache> {
+    let path = dir.path().join("planner.toml");
+    fs::write(&path, text).unwrap();
+    warmstart::open(&Config::from_file(path).unwrap())
+}
 
 #[test]
 fn category_at_home_at_a_server_is_found_by_another_program() {
@@ -14,21 +24,22 @@ fn category_at_home_at_a_server_is_found_by_another_program() {
         "redis_cache.url = '{}'\nredis_cache.prefix = 'planner'\n[categories.week_data]\ntier = 'l4'\nttl = 60",
         redis.url()
     );
-    let cache = warmstart::open(&Config::from_str(&text).unwrap()).unwrap();
+    let dirs = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let cache = open(&text, &dirs[0]).unwrap();
     cache.category::<String>("week_data").unwrap().insert("2026-W47", "forty hours".to_owned()).unwrap();
     let stats = cache.stats();
     let week_data = stats.categories.iter().find(|category| category.name == "week_data").unwrap();
     assert_eq!((week_data.home, week_data.tiers[1].usage), (Level::L4, None));
     assert!(redis.cli(&["PTTL", "planner:week_data:2026-W47"]).parse::<u64>().unwrap() > 50_000);
 
-    let other = warmstart::open(&Config::from_str(&text).unwrap()).unwrap();
+    let other = open(&text, &dirs[1]).unwrap();
     assert_eq!(*other.category::<String>("week_data").unwrap().get("2026-W47").unwrap(), "forty hours");
 }
 
 #[test]
 fn without_a_url_there_is_no_such_tier() {
-    let config = Config::from_str("[categories.week_data]\ntier = 'l4'").unwrap();
-    let cache = config.options().unwrap().open().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let cache = open("[categories.week_data]\ntier = 'l4'", &dir).unwrap();
     assert!(cache.stats().categories.iter().all(|category| category.home < Level::L4));
 }
 
@@ -57,8 +68,8 @@ fn what_is_wrong_is_told_with_its_place_and_without_the_password() {
 #[test]
 fn budget_that_nobody_would_keep_is_refused() {
     let text = "redis_cache.url = 'redis://localhost'\n[categories.chart_data]\ntier = 'l4'";
-    let error = Config::from_str(text).unwrap().options().unwrap().open().unwrap_err().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let error = open(text, &dir).unwrap_err().to_string();
     assert!(error.contains("chart_data") && error.contains("write \"unlimited\""), "{error}");
-    let text = format!("{text}\nmax_size = 'unlimited'");
-    Config::from_str(&text).unwrap().options().unwrap().open().unwrap();
+    open(&format!("{text}\nmax_size = 'unlimited'"), &dir).unwrap();
 }
