@@ -1,11 +1,10 @@
-//! The programs this workspace runs on itself, one file per command.
+//! The programs this workspace runs on itself, one file per command; program.rs is for those that are programs of their own.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "these programs speak to a terminal")]
 
 mod bench;
 mod ci;
-mod faults;
 mod fuzz;
-mod migrate_redis;
+mod program;
 
 use std::process::ExitCode;
 
@@ -20,18 +19,25 @@ type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 enum Command {
     Bench(bench::Options),
     Ci(ci::Options),
-    Faults(faults::Options),
+    /// Makes faults happen, and looks whether the promises hold: `cargo xtask faults --help` says more.
+    #[command(disable_help_flag = true)]
+    Faults(program::Options),
     Fuzz(fuzz::Options),
-    MigrateRedis(migrate_redis::Options),
+    /// Moves what Redis holds into a cache: `cargo xtask migrate-redis --help` says more.
+    #[command(disable_help_flag = true)]
+    MigrateRedis(program::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::Bench(options) => bench::run(&options),
         Command::Ci(options) => ci::run(&options),
-        Command::Faults(options) => faults::run(&options),
+        Command::Faults(options) => {
+            // Not optimised, so that an overflow is a panic.
+            program::run("faults", &[], &options)
+        }
         Command::Fuzz(options) => fuzz::run(&options),
-        Command::MigrateRedis(options) => migrate_redis::run(&options),
+        Command::MigrateRedis(options) => program::run("migrate-redis", &["--release"], &options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

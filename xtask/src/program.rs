@@ -1,25 +1,21 @@
-//! `cargo xtask migrate-redis`: builds the program `migrate-redis` and starts it.
+//! A program of the workspace as a command: built, and started in the place of this one.
 
 use std::{env, ffi::OsString, process::Command};
 
 use crate::Result;
 
-/// Moves what Redis holds into a cache: `cargo xtask migrate-redis --help` says more.
 #[derive(clap::Args)]
-#[command(disable_help_flag = true)]
 pub(crate) struct Options {
     /// What the program is told.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<OsString>,
 }
 
-/// Builds the program, optimised, and runs it.
-pub(crate) fn run(options: &Options) -> Result {
+/// Builds the package, with these flags, and runs it.
+pub(crate) fn run(package: &str, flags: &[&str], options: &Options) -> Result {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command
-        .args(["run", "--release", "--quiet", "--package", "migrate-redis", "--"])
-        .args(&options.arguments);
+    command.args(["run", "--quiet", "--package", package]).args(flags).arg("--").args(&options.arguments);
     become_it(command)
 }
 
@@ -32,5 +28,5 @@ fn become_it(mut command: Command) -> Result {
 #[cfg(not(unix))]
 fn become_it(mut command: Command) -> Result {
     let status = command.status()?;
-    if status.success() { Ok(()) } else { Err(format!("migrate-redis ended with {status}").into()) }
+    if status.success() { Ok(()) } else { Err(format!("the program ended with {status}").into()) }
 }
