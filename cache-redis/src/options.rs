@@ -107,7 +107,7 @@ impl RedisOptions {
     /// `unix:///run/redis.sock`; `valkey` and `valkeys` are the same as `redis` and `rediss`.
     ///
     /// Waits for nothing: whether the server is there shows when it is asked. The first call waits until changes are heard of,
-    /// or cannot be: a millisecond, or one [`timeout`](Self::timeout).
+    /// or cannot be, for one [`timeout`](Self::timeout) at most.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidOption`] for a URL or another option that cannot be used. [`ErrorKind::Storage`] if the thread of
