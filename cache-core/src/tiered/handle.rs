@@ -60,6 +60,26 @@ impl<T: Send + Sync + 'static> Handle<T> {
         })
     }
 
+    /// As [`get`](Self::get); if that finds nothing, the ticket that was taken before the home tier was asked, unless the key
+    /// is at home in memory, where a second look costs less.
+    pub(super) fn look<'a>(&'a self, key: &Key<'_>) -> Result<Arc<T>, Option<Ticket<'a>>> {
+        if self.inner.is_closed() {
+            return Err(None);
+        }
+        let home = &self.space.home;
+        let nearest = self.space.front.as_ref().or((home.level == Level::L1).then_some(home));
+        if let Some(nearest) = nearest
+            && let Some(value) = self.open(nearest, key, nearest.tier.get(key))
+        {
+            return Ok(value);
+        }
+        if home.level == Level::L1 {
+            return Err(None);
+        }
+        let ticket = self.inner.tickets.watch(key, &self.space.epoch);
+        self.open_home(key, home.get(key), &ticket).ok_or(Some(ticket))
+    }
+
     /// The values under several keys, in their order. One transaction where the home tier is a
     /// database.
     pub fn get_many<K: AsRef<str>>(&self, keys: &[K]) -> Vec<Option<Arc<T>>> {

@@ -9,9 +9,9 @@ use std::{
 use super::{
     Handle, LoadError,
     flight::{Boarding, FlightKey, Outcome},
-    ticket::Ticket,
+    ticket::{Place, Ticket},
 };
-use crate::{Key, Value};
+use crate::{Guard, Key, Value};
 
 impl<T: Send + Sync + 'static> Handle<T> {
     /// The value under `key`, or else what `load` returns, which is stored.
@@ -77,15 +77,19 @@ impl<T: Send + Sync + 'static> Handle<T> {
         name: &str,
         load: impl FnOnce() -> Result<Arc<T>, Arc<E>>,
     ) -> Result<Arc<T>, LoadError<E>> {
-        if let Some(value) = self.get(name) {
-            return Ok(value);
-        }
         let failed = |name, error| LoadError::Failed { name, error };
         let Ok(key) = self.space.key(name) else {
             return load().map_err(|error| failed(format!("{}/<key too long>", self.name()), error));
         };
+        // The ticket of a look that found nothing at home.
+        let mut looked = match self.look(&key) {
+            Ok(value) => return Ok(value),
+            Err(ticket) => ticket,
+        };
         loop {
-            let ticket = self.inner.tickets.watch(&key, &self.space.epoch);
+            let looked = looked.take().filter(|ticket| ticket.at(Place::Home).holds());
+            let has_looked = looked.is_some();
+            let ticket = looked.unwrap_or_else(|| self.inner.tickets.watch(&key, &self.space.epoch));
             let flight = FlightKey {
                 category: self.space.category.index(),
                 key: name.into(),
@@ -102,8 +106,9 @@ impl<T: Send + Sync + 'static> Handle<T> {
                     }
                 }
                 Boarding::Lead(mut leader) => {
-                    // Another load may have ended between the look above and this one.
-                    if let Some(value) = self.look_again(&key) {
+                    // Another load may have ended since the look above: then its ticket does not hold.
+                    let is_missing = has_looked && leader.ticket.at(Place::Home).holds();
+                    if !is_missing && let Some(value) = self.look_again(&key) {
                         leader.land(Ok(value.clone()));
                         return Ok(value);
                     }

@@ -47,6 +47,17 @@ fn at_once<R: Send>(threads: usize, work: impl Fn() -> R + Sync) -> Vec<thread::
 }
 
 #[test]
+fn load_asks_the_home_tier_once() {
+    let bench = bench();
+    let numbers = bench.cache.category::<u32>("db").unwrap();
+    for key in ["a", "b"] {
+        let before = bench.home.gets.load(SeqCst);
+        numbers.get_or_load(key, || Ok::<_, std::io::Error>(1)).unwrap();
+        assert_eq!(bench.home.gets.load(SeqCst), before + 1);
+    }
+}
+
+#[test]
 fn sixty_four_threads_load_once_and_share_the_value() {
     let (texts, loads) = (handle(), AtomicUsize::new(0));
     let outcomes = at_once(64, || {
