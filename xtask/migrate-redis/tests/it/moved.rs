@@ -4,7 +4,7 @@ use std::fs;
 
 use warmstart::{Config, redis::migrate::Collection};
 
-use super::{Stand, has_redis, program, said, state_of, value};
+use super::{Stand, has_redis, program, redis_server::Cluster, said, state_of, value};
 
 #[test]
 fn what_was_moved_is_there_for_an_application() {
@@ -61,6 +61,30 @@ fn configuration_says_where_the_cache_is_and_what_it_holds() {
     assert!(ok, "{text}");
     let cache = warmstart::open(&Config::from_file(&config).unwrap()).unwrap();
     assert_eq!(cache.bytes("thumbs").unwrap().entries().unwrap().len(), 10);
+}
+
+#[test]
+fn all_nodes_of_a_cluster_are_moved() {
+    if !has_redis() {
+        return;
+    }
+    let cluster = Cluster::start();
+    for key in 0..50 {
+        // Each node takes what it holds; the others refuse.
+        for node in &cluster.0 {
+            node.cli(&["SET", &format!("k{key}"), "v"]);
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = program();
+        command.args(["--from", &cluster.url(), "--to"]).arg(dir.path().join("cache")).args(arguments);
+        said(&command.output().unwrap())
+    };
+    let (ok, text) = run(&[]);
+    assert!(!ok && text.contains("node of a cluster"), "{text}");
+    let (ok, text) = run(&["--cluster", "--verify"]);
+    assert!(ok && text.contains("50 keys moved"), "{text}");
 }
 
 #[test]
