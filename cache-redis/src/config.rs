@@ -1,6 +1,6 @@
 //! The section of a configuration that is about Redis.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use cache_core::{Compression, config};
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -16,7 +16,7 @@ use crate::{RedisOptions, names::Names, server::Server};
 /// let options = config.options(); // options.open(url), if there is one
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct RedisConfig {
     /// Where the server is. Without it there is no such tier.
@@ -43,6 +43,20 @@ impl RedisConfig {
     }
 }
 
+/// Without the URL, in which there may be a password.
+impl fmt::Debug for RedisConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url, cluster, prefix, timeout, compression } = self;
+        f.debug_struct("RedisConfig")
+            .field("url", &url.as_ref().map(|_| "..."))
+            .field("cluster", cluster)
+            .field("prefix", prefix)
+            .field("timeout", timeout)
+            .field("compression", compression)
+            .finish()
+    }
+}
+
 impl Default for RedisConfig {
     fn default() -> Self {
         Self {
@@ -55,7 +69,7 @@ impl Default for RedisConfig {
     }
 }
 
-/// Does not say in an error what was written, since a password may be in it.
+/// Does not say in an error what was written, since a password may be in it. (`toml` by itself shows the line.)
 fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let url = String::deserialize(from)?;
     // What is to be checked depends on nothing else that is written here.

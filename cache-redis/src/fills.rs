@@ -19,11 +19,18 @@ use crate::record::HEAD;
 /// How long word of a change may be on its way.
 const WHILE: Duration = Duration::from_secs(10);
 
-/// How many values are remembered.
+/// How many values are remembered, and how many bytes of keys: of more, none.
 const MOST: usize = 10_000;
+const MOST_BYTES: usize = 4 << 20;
 
 #[derive(Debug, Default)]
-pub(crate) struct Fills(Mutex<HashMap<Place, Fill>>);
+pub(crate) struct Fills(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    fills: HashMap<Place, Fill>,
+    bytes: usize,
+}
 
 /// Category and key.
 pub(crate) type Place = (Box<str>, Box<str>);
@@ -46,22 +53,18 @@ enum Fill {
 impl Fills {
     /// A loaded value is about to be stored.
     pub(crate) fn begin(&self, place: Place) {
-        let mut fills = self.0.lock();
-        if fills.len() >= MOST {
-            fills.retain(|_, fill| !matches!(fill, Fill::Stored { at, .. } if at.elapsed() > WHILE));
-        }
-        if fills.len() >= MOST {
-            fills.retain(|_, fill| matches!(fill, Fill::UnderWay { .. }));
-        }
-        fills.insert(place, Fill::UnderWay { changed: false });
+        let mut known = self.0.lock();
+        known.make_room(|fill| !matches!(fill, Fill::Stored { at, .. } if at.elapsed() > WHILE));
+        known.make_room(|fill| matches!(fill, Fill::UnderWay { .. }));
+        known.insert(place, Fill::UnderWay { changed: false });
     }
 
     /// It was stored, or with no head it was not. True if it has to go again.
     pub(crate) fn end(&self, place: &Place, head: Option<Head>) -> bool {
-        let mut fills = self.0.lock();
-        let changed = matches!(fills.remove(place), Some(Fill::UnderWay { changed: true }));
+        let mut known = self.0.lock();
+        let changed = matches!(known.remove(place), Some(Fill::UnderWay { changed: true }));
         if let Some(head) = head.filter(|_| !changed) {
-            fills.insert(place.clone(), Fill::Stored { head, at: Instant::now() });
+            known.insert(place.clone(), Fill::Stored { head, at: Instant::now() });
         }
         changed && head.is_some()
     }
@@ -90,6 +93,40 @@ impl Fills {
             true
         });
         gone
+    }
+}
+
+impl Known {
+    fn insert(&mut self, place: Place, fill: Fill) {
+        self.bytes += place.1.len();
+        if let Some((before, _)) = self.fills.remove_entry(&place) {
+            self.bytes -= before.1.len();
+        }
+        self.fills.insert(place, fill);
+    }
+
+    fn remove(&mut self, place: &Place) -> Option<Fill> {
+        let fill = self.fills.remove(place)?;
+        self.bytes -= place.1.len();
+        Some(fill)
+    }
+
+    fn retain(&mut self, mut stays: impl FnMut(&Place, &mut Fill) -> bool) {
+        let Self { fills, bytes } = self;
+        fills.retain(|place, fill| {
+            let stays = stays(place, fill);
+            if !stays {
+                *bytes -= place.1.len();
+            }
+            stays
+        });
+    }
+
+    /// Forgets some, if they are too many.
+    fn make_room(&mut self, stays: impl Fn(&Fill) -> bool) {
+        if self.fills.len() >= MOST || self.bytes >= MOST_BYTES {
+            self.retain(|_, fill| stays(fill));
+        }
     }
 }
 
@@ -140,6 +177,14 @@ mod tests {
             fills.begin(place(&i.to_string()));
             fills.end(&place(&i.to_string()), Some([0; HEAD]));
         }
-        assert!(fills.0.lock().len() <= MOST);
+        assert!(fills.0.lock().fills.len() <= MOST);
+        for i in 0..2 * MOST_BYTES / 10_000 {
+            let long = i.to_string().repeat(10_000 / i.to_string().len());
+            fills.begin(place(&long));
+            fills.end(&place(&long), Some([0; HEAD]));
+        }
+        let known = fills.0.lock();
+        assert!(known.bytes <= MOST_BYTES + 10_000);
+        assert_eq!(known.bytes, known.fills.keys().map(|(_, key)| key.len()).sum::<usize>());
     }
 }

@@ -11,7 +11,7 @@ pub struct Health {
     pub is_listening: bool,
     /// How often the server was left alone.
     pub outages: u64,
-    /// Calls that it did not answer.
+    /// Calls that it did not answer, and changes that it did not let this program tell others of.
     pub failures: u64,
     /// Writes that it was not told of, or that nobody knows whether it has done.
     pub dropped_writes: u64,

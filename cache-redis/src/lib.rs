@@ -64,8 +64,8 @@
 //!
 //! A program that stores, removes or clears tells all others with the same prefix, through a channel of the server, in the
 //! round trip of the write itself. They drop their copies in memory, and a load that began before the change is not stored. A
-//! load never replaces what another program has stored meanwhile; and if a change of its key is heard of up to 10 s after it was
-//! stored, its value is removed again.
+//! load replaces nothing that can be read, and so tells nobody; and if a change of its key is heard of up to 10 s after it was
+//! stored (of some thousand loads, the last ones), its value is removed again.
 //!
 //! When a program has lost its connection to the channel (it is looked after twice a second), nobody knows what it
 //! has missed, so it drops all of its copies of categories that are at home at the server; and once more when the
@@ -74,7 +74,7 @@
 //! So a copy may be out of date
 //!
 //! - for as long as word of a change is under way;
-//! - for as long as it takes to notice a lost connection: half a second and one [`timeout`](RedisOptions::timeout);
+//! - for as long as it takes to notice a lost connection: half a second and some [`timeout`](RedisOptions::timeout)s;
 //! - while the channel is lost and the server is reached all the same: until it is back, or for a
 //!   [`pause`](RedisOptions::pause) at a time where the server refuses to let this program listen;
 //! - in a cluster, for as long as its nodes tell each other; and if a write was on its way when its connection was given up:

@@ -27,7 +27,8 @@
 //! - Keys, whole. What no pattern matches, is not UTF-8 or longer than 64 KiB is skipped.
 //! - Strings as they are; hashes, lists, sets and sorted sets as [`Collection`]s. Streams and the types of modules are
 //!   skipped.
-//! - The time that is left. A key without a ttl never expires, whatever the route of its category says.
+//! - The time that is left. A key without a ttl never expires, whatever the route of its category says. Times of single
+//!   fields of a hash are lost.
 //! - What is skipped is counted by [`Reason`], with some of the keys.
 //!
 //! A key that is written at the source during the move comes over as it was before or after; one that is not there

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use cache_core::{Clock, Compression, ErrorKind, Result, default_clock};
 
-use crate::{RedisTier, names::Names, server::Server};
+use crate::{RedisTier, names::Names, server::Server, store::MOST_PATIENCE};
 
 /// Options of a [`RedisTier`], checked by [`open`](Self::open).
 ///
@@ -118,8 +118,9 @@ impl RedisOptions {
             return Err(ErrorKind::InvalidOption("failures: the first one is number 1".into()).into());
         }
         let names = Names::new(&self.prefix)?;
-        let server = Server::new(url, self.cluster, self.timeout)?;
-        RedisTier::open_with(server, names, self)
+        let [timeout, pause] = [self.timeout, self.pause].map(|time| time.min(MOST_PATIENCE));
+        let server = Server::new(url, self.cluster, timeout)?;
+        RedisTier::open_with(server, names, Self { timeout, pause, ..self })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The server as a tier asks it: through connections that are kept, unless the breaker is open.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use cache_core::Error;
 use parking_lot::Mutex;
 use redis::{Cmd, RedisError, RedisResult, ServerErrorKind, Value};
@@ -20,6 +22,8 @@ pub(crate) struct Reach {
     idle: Mutex<Option<Vec<Link>>>,
     /// What ends the connections of writes that nobody answered.
     strays: Mutex<Vec<Cmd>>,
+    /// Whether it was told that others are not told.
+    is_mute: AtomicBool,
 }
 
 /// What the server said to several commands, each for itself.
@@ -27,7 +31,13 @@ pub(crate) type Answers = Vec<RedisResult<Value>>;
 
 impl Reach {
     pub(crate) fn new(server: Server, breaker: Breaker) -> Self {
-        Self { server, breaker, idle: Mutex::new(Some(Vec::new())), strays: Mutex::default() }
+        Self {
+            server,
+            breaker,
+            idle: Mutex::new(Some(Vec::new())),
+            strays: Mutex::default(),
+            is_mute: AtomicBool::new(false),
+        }
     }
 
     /// Asks what changes nothing. `None` if the server is away, which is counted.
@@ -123,7 +133,11 @@ impl Reach {
             };
             let ended = link.ask(strays, &[]);
             match ended.and_then(|_| link.ask(commands, publish)).and_then(is_there) {
-                Ok(answers) => {
+                Ok(mut answers) => {
+                    let published = answers.split_off(commands.len());
+                    if answers.iter().any(Result::is_ok) {
+                        self.hear(published);
+                    }
                     if let Some(idle) = self.idle.lock().as_mut().filter(|idle| idle.len() < KEPT) {
                         idle.push(link);
                     }
@@ -139,6 +153,15 @@ impl Reach {
                     self.forget_idle();
                 }
             }
+        }
+    }
+
+    /// Counts what others were not told of, since the server does not let this program publish.
+    fn hear(&self, published: Answers) {
+        let Some(error) = published.into_iter().find_map(Result::err) else { return };
+        self.breaker.failures.fetch_add(1, Relaxed);
+        if !self.is_mute.swap(true, Relaxed) {
+            tracing::warn!(server = %self.server, %error, "others are not told of changes");
         }
     }
 

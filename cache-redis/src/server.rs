@@ -39,12 +39,12 @@ impl Server {
             return Err(wrong("timeout: no server answers in no time".into()));
         }
         let node = |url: &str| {
-            // What follows the last @ is no secret. Without one it may be the beginning of a password with a comma in it.
-            let shown =
-                if urls.contains('@') { url.rsplit_once('@').map_or("...", |(_, end)| end) } else { url };
+            // The host is no secret. Anything else may be part of a password.
+            let host = url.rsplit_once('@').and_then(|(_, end)| end.split(['/', '?', '#']).next());
+            let host = host.map(|host| format!(", of the host {host:?}")).unwrap_or_default();
             node(url.trim()).map_err(|error| {
                 wrong(format!(
-                    "url: {} in {shown:?}: write \"redis://host:6379\", \"rediss://user:password@host:6380/0\" or \
+                    "url: {}{host}: write \"redis://host:6379\", \"rediss://user:password@host:6380/0\" or \
                      \"unix:///run/redis.sock\"",
                     plain(&error)
                 ))
@@ -126,22 +126,17 @@ impl Server {
 }
 
 impl Link {
-    /// What the server says to several commands, in their order and each for itself. Then publishes, and does not say how
-    /// that went.
+    /// What the server says to several commands, in their order and each for itself, and then to what publishes.
     ///
     /// # Errors
     /// The connection failed, and is not to be used again: what was sent may have been done.
     pub(crate) fn ask(&mut self, commands: &[Cmd], publish: &[Cmd]) -> RedisResult<Vec<RedisResult<Value>>> {
         match self {
-            Self::Single(connection, _) => {
-                let mut answers = ask(connection, commands.iter().chain(publish))?;
-                answers.truncate(commands.len());
-                Ok(answers)
-            }
+            Self::Single(connection, _) => ask(connection, commands.iter().chain(publish)),
             Self::Cluster(connection) => {
-                let answers = ask_cluster(connection, commands)?;
+                let mut answers = ask_cluster(connection, commands)?;
                 for command in publish {
-                    each(connection.req_command(command))?.ok();
+                    answers.push(each(connection.req_command(command))?);
                 }
                 Ok(answers)
             }

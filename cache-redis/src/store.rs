@@ -25,7 +25,7 @@ use crate::{
 pub(crate) const STRIPES: usize = 64;
 
 /// How long anybody waits: a day.
-const MOST_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const MOST_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Everything of an open tier.
 pub(crate) struct Store {
@@ -158,7 +158,7 @@ impl Store {
         }
     }
 
-    fn tell(&self, what: Changed<'_>) {
+    pub(crate) fn tell(&self, what: Changed<'_>) {
         let observer = self.observer.read().clone();
         let Some(observer) = observer else { return };
         // Copies go with it, and a destructor of the user's may panic.

@@ -44,7 +44,7 @@ impl RedisTier {
 
     pub(crate) fn open_with(server: Server, names: Names, options: RedisOptions) -> Result<Self> {
         let store = Arc::new(Store::new(server, names, options));
-        listener::start(store.clone())?;
+        listener::start(&store)?;
         Ok(Self { store: Arc::new(Owner(store)) })
     }
 
@@ -54,7 +54,7 @@ impl RedisTier {
     }
 
     /// Waits until this program has heard of every change that another one had told of before; false if that takes longer
-    /// than `patience`, or the server is away.
+    /// than `patience`, or the server is away; to find that out may take a call's time longer.
     ///
     /// For a program that was told of a change in some other way, by a request, say, and must not read what was there before.
     /// In a cluster, changes that went through different nodes may still come later.

@@ -84,7 +84,9 @@ impl Store {
         let _ordered = self.order([key]);
         let place: Place = (key.category().name().into(), key.as_str().into());
         self.fills.begin(place.clone());
-        let answer = guard.holds().then(|| self.write_one(key, command));
+        // Nobody is told: nobody had anything there that could be read.
+        let fill = || self.reach.write(&[command], &[], &[debt_of(key)])?.pop();
+        let answer = guard.holds().then(fill);
         let is_stored = matches!(answer, Some(Some(Ok(Value::Int(1)))));
         if self.fills.end(&place, is_stored.then_some(head)) {
             self.unfill(&[(place, head)]);
@@ -113,6 +115,8 @@ impl Store {
         if self.reach.breaker.drops(std::slice::from_ref(&debt)) {
             return Ok(());
         }
+        // What was told that it may be stored, and is on its way, is cleared too.
+        self.stripes.iter().for_each(|stripe| drop(stripe.lock()));
         match self.settle_all(category.name()) {
             Err(error) if is_away(&error) => {
                 tracing::warn!(server = %self.reach.server, %error, "a category is not cleared yet");
@@ -134,18 +138,23 @@ impl Store {
                     .collect();
                 let news: Vec<_> =
                     keys.iter().map(|key| self.publish(Message::Entry { category, key })).collect();
-                link.ask(&removals, &news)?.into_iter().try_for_each(|answer| answer.map(drop))
+                let answers = link.ask(&removals, &news)?.into_iter();
+                answers.take(removals.len()).try_for_each(|answer| answer.map(drop))
             }
         }
     }
 
     /// Removes all entries of a category, and tells of it.
     fn settle_all(&self, category: &str) -> RedisResult<()> {
+        // Before, since a look at all keys may take long; and after, for what was read meanwhile.
+        let tell =
+            || self.reach.server.connect()?.ask(&[], &[self.publish(Message::Cleared(category))]).map(drop);
+        tell()?;
         for_each_batch(&self.reach.server, &self.names.pattern(category), |connection, names| {
             let removals: Vec<_> = names.iter().map(|name| cmd("UNLINK").arg(name).to_owned()).collect();
             server::ask(connection, &removals)?.into_iter().try_for_each(|answer| answer.map(drop))
         })?;
-        self.reach.server.connect()?.ask(&[], &[self.publish(Message::Cleared(category))]).map(drop)
+        tell()
     }
 
     /// Removes loaded values that have not been replaced.

@@ -2,7 +2,10 @@
 
 use std::{sync::mpsc::channel, thread};
 
-use warmstart::Cache;
+use warmstart::{
+    Bytes, Cache, Route,
+    core::{Category, Entry, Key, Tier, Unguarded, codec::Codec},
+};
 
 use crate::{
     PATIENCE, cache,
@@ -105,4 +108,24 @@ fn load_does_not_replace_what_another_program_has_stored_unheard() {
 fn load_that_was_stored_after_an_unheard_removal_goes_again() {
     unheard(|theirs| theirs.remove("k").unwrap(), None);
     unheard(|theirs| theirs.clear().unwrap(), None);
+}
+
+#[test]
+fn load_replaces_what_nobody_can_decode() {
+    if !has_redis() {
+        return;
+    }
+    let redis = Redis::start();
+    let tier = tier(&redis);
+    let (one, other) = (cache(&tier), cache(&crate::tier(&redis)));
+    let [mine, theirs] = [&one, &other].map(|cache| cache.category::<u32>("shared").unwrap());
+    let category = Category::new(0, "shared", Route::redis()).unwrap();
+    let entry = Entry {
+        fingerprint: Codec::<u32>::postcard(None).unwrap().fingerprint(),
+        ..Entry::from_bytes(Bytes::from_static(&[0xff; 9]), 0)
+    };
+    tier.put(&Key::new(&category, "k").unwrap(), &entry, &Unguarded).unwrap();
+    assert_eq!(mine.get("k"), None);
+    assert_eq!(*mine.get_or_load("k", || Ok::<_, std::io::Error>(1)).unwrap(), 1);
+    assert_eq!(theirs.get("k").as_deref(), Some(&1));
 }

@@ -320,11 +320,24 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// As [`store`](Self::store), of what was loaded. A failure is counted and told.
     pub(super) fn fill(&self, key: &Key<'_>, parcel: &Parcel, ticket: &Ticket<'_>) {
         let guard = ticket.at(Place::Home);
-        let filled = self.space.home.tier.fill(key, &parcel.home, &guard);
+        let home = &self.space.home.tier;
+        let filled = match home.fill(key, &parcel.home, &guard) {
+            Ok(false) if self.is_unreadable(key) => home.put(key, &parcel.home, &guard).map(|()| true),
+            filled => filled,
+        };
         // Another program's value is newer than a copy of this one.
         let front = parcel.front.as_ref().filter(|_| !matches!(filled, Ok(false)));
         let outcome = self.space.home.stored(key, filled.map(drop));
         let _ = self.stored(key, front, ticket, outcome);
+    }
+
+    /// Whether the home tier holds what cannot be read here, and would be loaded each time.
+    fn is_unreadable(&self, key: &Key<'_>) -> bool {
+        match self.space.home.tier.peek(key) {
+            Ok(Some(Entry { value: Value::Bytes(bytes), .. })) => self.codec.decode(&bytes).is_err(),
+            Ok(_) => false,
+            Err(_) => true,
+        }
     }
 
     /// What is to be done once the home tier has answered: `front` is the copy to be kept there, if any.

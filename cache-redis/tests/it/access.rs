@@ -1,12 +1,14 @@
 //! Ways to a server, and who may go them.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use cache_core::Tier;
 use cache_redis::RedisTier;
 
 use crate::{
-    PATIENCE, ask, hasty, patient, raw,
+    PATIENCE, ask, hasty,
+    messages::Heard,
+    patient, raw,
     redis_server::{Redis, has_redis},
     until,
 };
@@ -92,6 +94,24 @@ fn user_who_may_not_write_is_told_so_and_the_server_is_not_away() {
     }
     assert!(!tier.health().is_away);
     assert_eq!(tier.health().failures, 0);
+}
+
+#[test]
+fn user_without_the_channel_is_not_taken_for_one_that_listens() {
+    if !has_redis() {
+        return;
+    }
+    let redis = Redis::start();
+    redis.cli(&["ACL", "SETUSER", "cache", "on", ">secret", "~*", "resetchannels", "+@all"]);
+    let url = redis.url().replace("//", "//cache:secret@");
+    let tier = patient().pause(Duration::from_millis(20)).open(&url).unwrap();
+    let heard = Heard::at_once_by(&tier);
+    let values = tier.typed::<u32>("c").unwrap();
+    values.insert("k", &1).unwrap();
+    assert_eq!(values.get("k").unwrap(), Some(1));
+    // What is in memory may be out of date each time.
+    until("copies are dropped again and again", || heard.told().len() > 2);
+    assert!(!tier.health().is_listening && tier.health().failures == 1);
 }
 
 #[test]

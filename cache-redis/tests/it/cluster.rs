@@ -75,7 +75,7 @@ fn programs_hear_of_changes_through_any_node() {
         values.insert(key, &1).unwrap();
     }
     values.clear().unwrap();
-    until("all of it was heard", || heard.told().len() == 5);
+    until("all of it was heard", || heard.told().len() == 6);
     assert!(one.catch_up(PATIENCE));
 }
 

@@ -33,6 +33,7 @@ fn write_that_arrives_after_a_later_one_is_not_done() {
             values.insert("k", &2).unwrap();
             tier.flush_is_ok()
         });
+        until("all is through new connections", || tier.health().resyncs > 1);
         proxy.release();
         let elsewhere = patient().open(&redis.url()).unwrap().typed::<u32>("c").unwrap();
         assert_eq!(elsewhere.get("k").unwrap(), Some(2));

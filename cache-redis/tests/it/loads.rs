@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cache_core::{Bytes, Category, Clock, Entry, Fingerprint, Key, Route, SystemClock, Tier, Unguarded};
+use cache_core::{
+    Bytes, Category, Clock, Entry, Fingerprint, Guard, Key, Route, SystemClock, Tier, Unguarded,
+};
 use cache_redis::RedisTier;
 
 use crate::redis_server::{Redis, has_redis};
@@ -89,4 +91,49 @@ fn loaded_value_goes_when_word_of_an_earlier_change_comes_late() {
     say("= c k");
     assert!(mine.catch_up(Duration::from_secs(30)));
     assert_eq!(value(&theirs, &key).as_deref(), Some(&b"stored"[..]));
+}
+
+#[test]
+fn programs_that_load_at_the_same_time_leave_the_first_value() {
+    if !has_redis() {
+        return;
+    }
+    let redis = Redis::start();
+    let [one, other] = [open(&redis), open(&redis)];
+    let category = Category::new(0, "c", Route::redis()).unwrap();
+    let key = Key::new(&category, "k").unwrap();
+    assert!(one.fill(&key, &entry("first"), &Unguarded).unwrap());
+    assert!(!other.fill(&key, &entry("second"), &Unguarded).unwrap());
+    assert!([&one, &other].iter().all(|tier| tier.catch_up(Duration::from_secs(30))));
+    assert_eq!(value(&other, &key).as_deref(), Some(&b"first"[..]));
+}
+
+/// Holds, and takes its time to say so.
+struct Slow<'a>(&'a std::sync::Barrier);
+
+impl Guard for Slow<'_> {
+    fn holds(&self) -> bool {
+        self.0.wait();
+        thread::sleep(Duration::from_millis(50));
+        true
+    }
+}
+
+#[test]
+fn load_that_is_about_to_be_stored_is_cleared_too() {
+    if !has_redis() {
+        return;
+    }
+    let redis = Redis::start();
+    let tier = open(&redis);
+    let category = Category::new(0, "c", Route::redis()).unwrap();
+    let key = Key::new(&category, "k").unwrap();
+    let barrier = std::sync::Barrier::new(2);
+    thread::scope(|scope| {
+        scope.spawn(|| tier.fill(&key, &entry("loaded"), &Slow(&barrier)).unwrap());
+        barrier.wait();
+        tier.clear(&category).unwrap();
+        assert_eq!(value(&tier, &key), None);
+    });
+    assert_eq!(value(&tier, &key), None);
 }
