@@ -110,7 +110,7 @@ impl RedisOptions {
     /// or cannot be, for one [`timeout`](Self::timeout) at most.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidOption`] for a URL or another option that cannot be used. [`ErrorKind::Storage`] if the thread of
+    /// [`ErrorKind::InvalidOption`] for a URL or another option that cannot be used. [`ErrorKind::Storage`] if a thread of
     /// the tier does not start.
     pub fn open(self, url: &str) -> Result<RedisTier> {
         self.compression.check()?;

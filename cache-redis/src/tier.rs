@@ -25,7 +25,7 @@ pub struct RedisTier {
     store: Arc<Owner>,
 }
 
-/// What keeps a tier open. Its thread holds the store too, and must not be what ends it.
+/// What keeps a tier open. Its threads hold the store too, and must not be what ends it.
 struct Owner(Arc<Store>);
 
 impl RedisTier {
