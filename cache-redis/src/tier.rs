@@ -44,7 +44,7 @@ impl RedisTier {
 
     pub(crate) fn open_with(server: Server, names: Names, options: RedisOptions) -> Result<Self> {
         let store = Arc::new(Store::new(server, names, options));
-        listener::start(&store)?;
+        listener::start(&store).inspect_err(|_| store.close())?;
         Ok(Self { store: Arc::new(Owner(store)) })
     }
 
