@@ -8,6 +8,8 @@ mod ends;
 mod foreign;
 #[cfg(feature = "dylib")]
 mod library;
+#[path = "../../../tests/shared/listeners.rs"]
+mod listeners;
 mod loading;
 mod model;
 mod registry;

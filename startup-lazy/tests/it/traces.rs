@@ -42,6 +42,7 @@ impl<S: Subscriber> Layer<S> for Heard {
 fn each_attempt_is_a_span_also_in_the_background() {
     static GOOD: Lazy<u32> = Lazy::new("good", || Ok(1));
     static BAD: Lazy<u32> = Lazy::new("bad", || Err("offline".into()));
+    crate::listeners::hear_all();
     let heard = Heard::default();
     with_default(registry().with(heard.clone()), || {
         GOOD.preload().wait().unwrap();

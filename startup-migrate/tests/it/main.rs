@@ -4,6 +4,8 @@
 mod child;
 mod damage;
 mod kill;
+#[path = "../../../tests/shared/listeners.rs"]
+mod listeners;
 mod migrator;
 #[cfg(unix)]
 mod places;

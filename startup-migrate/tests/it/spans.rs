@@ -32,6 +32,7 @@ impl<S: Subscriber> Layer<S> for Spans {
 
 /// What is told of this work.
 fn told(work: impl FnOnce()) -> Vec<String> {
+    crate::listeners::hear_all();
     let spans = Spans::default();
     tracing::subscriber::with_default(tracing_subscriber::registry().with(spans.clone()), work);
     let told = spans.0.lock().unwrap();
