@@ -71,28 +71,15 @@ impl Fills {
 
     /// A change was heard of: what has to go again.
     pub(crate) fn changed(&self, what: Changed<'_>) -> Vec<(Place, Head)> {
-        let concerns = |(category, key): &Place| match what {
-            Changed::Entry { category: changed, key: name } => **category == *changed && **key == *name,
-            Changed::Category(changed) => **category == *changed,
-            Changed::Anything => true,
+        let mut known = self.0.lock();
+        let places: Vec<Place> = match what {
+            Changed::Entry { category, key } => vec![(category.into(), key.into())],
+            Changed::Category(changed) => {
+                known.fills.keys().filter(|(category, _)| **category == *changed).cloned().collect()
+            }
+            Changed::Anything => known.fills.keys().cloned().collect(),
         };
-        let mut gone = Vec::new();
-        self.0.lock().retain(|place, fill| {
-            if !concerns(place) {
-                return true;
-            }
-            match fill {
-                Fill::UnderWay { changed } => *changed = true,
-                Fill::Stored { head, at } => {
-                    if at.elapsed() <= WHILE {
-                        gone.push((place.clone(), *head));
-                    }
-                    return false;
-                }
-            }
-            true
-        });
-        gone
+        places.into_iter().filter_map(|place| known.change(place)).collect()
     }
 }
 
@@ -111,21 +98,25 @@ impl Known {
         Some(fill)
     }
 
-    fn retain(&mut self, mut stays: impl FnMut(&Place, &mut Fill) -> bool) {
-        let Self { fills, bytes } = self;
-        fills.retain(|place, fill| {
-            let stays = stays(place, fill);
-            if !stays {
-                *bytes -= place.1.len();
+    fn change(&mut self, place: Place) -> Option<(Place, Head)> {
+        match self.fills.get_mut(&place)? {
+            Fill::UnderWay { changed } => {
+                *changed = true;
+                None
             }
-            stays
-        });
+            &mut Fill::Stored { head, at } => {
+                self.remove(&place);
+                (at.elapsed() <= WHILE).then_some((place, head))
+            }
+        }
     }
 
     /// Forgets some, if they are too many.
     fn make_room(&mut self, stays: impl Fn(&Fill) -> bool) {
-        if self.fills.len() >= MOST || self.bytes >= MOST_BYTES {
-            self.retain(|_, fill| stays(fill));
+        let Self { fills, bytes } = self;
+        if fills.len() >= MOST || *bytes >= MOST_BYTES {
+            fills.retain(|_, fill| stays(fill));
+            *bytes = fills.keys().map(|(_, key)| key.len()).sum();
         }
     }
 }
