@@ -73,6 +73,7 @@ mod shard;
 mod slot;
 mod store;
 mod sync;
+mod table;
 mod tier;
 
 pub use builder::Builder;

@@ -1,13 +1,11 @@
 //! Which entry goes first when room is needed.
 
 mod adaptive;
-mod chains;
-mod hashed;
+mod lists;
 mod lru;
 
-use equivalent::Equivalent;
-
 use self::{adaptive::Adaptive, lru::Lru};
+use crate::{shard::Use, store::RemovalCause, table::Place};
 
 /// Which entry of a cache goes first when room is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,64 +22,42 @@ pub enum EvictionPolicy {
     Lru,
 }
 
-/// A map that keeps its entries in the order in which they would be evicted.
+/// The order in which entries would be evicted. It knows where they are, and neither keys nor values.
 ///
-/// A policy is one for each group of entries in each shard, and is called under the shard's lock: it
-/// neither blocks nor drops keys or values, but hands them out. The hash that comes with a key is the one
-/// of the key.
-pub(crate) trait Policy<K, V> {
-    /// The entry under `key`, after counting a use of it; or taken out, if it is not `live`.
-    fn lookup<Q>(&mut self, hash: u64, key: &Q, live: impl FnOnce(&V) -> bool) -> Lookup<'_, K, V>
-    where
-        Q: Equivalent<K> + ?Sized;
+/// A policy is one for each group of entries in each shard, and is called under the shard's lock. Ticks count the requests
+/// of the shard.
+pub(crate) trait Policy {
+    /// There is an entry at this place now, whose key has this hash.
+    fn insert(&mut self, place: Place, hash: u64, tick: u32);
 
-    /// The entry under `key`, without counting a use.
-    fn peek<Q>(&self, hash: u64, key: &Q) -> Option<&V>
-    where
-        Q: Equivalent<K> + ?Sized;
+    /// Entries were used, one after the other.
+    fn used(&mut self, uses: &[Use]);
 
-    /// Adds an entry under a key that is not there. Runs no code of the key's.
-    fn insert(&mut self, hash: u64, key: K, value: V);
+    /// The entry is taken out.
+    fn remove(&mut self, place: Place, hash: u64, cause: RemovalCause);
 
-    /// Takes out the entry under `key`.
-    fn remove<Q>(&mut self, hash: u64, key: &Q) -> Option<(K, V)>
-    where
-        Q: Equivalent<K> + ?Sized;
+    /// The entry that is needed least, one that is `dead` before others. There are so many entries in all groups of the
+    /// shard.
+    fn victim(&mut self, in_shard: usize, dead: impl Fn(Place) -> bool) -> Option<Place>;
 
     /// What the next one to go is worth, to be compared with those of other groups: in uses per request of the shard.
-    /// `idle` says for how many of these an entry was not used.
-    fn worth(&self, idle: impl Fn(&V) -> u64) -> Option<f64>;
+    fn worth(&self, tick: u32) -> Option<f64>;
 
-    /// Takes out the entry that is needed least, one that is `dead` before others. There are so many entries in all
-    /// groups of the shard.
-    fn evict(&mut self, in_shard: usize, dead: impl Fn(&V) -> bool) -> Option<(K, V)>;
-
-    /// Takes out all entries that are `gone`.
-    fn extract(&mut self, gone: impl FnMut(&V) -> bool) -> Vec<(K, V)>;
-
-    /// Shows all entries, in no particular order.
-    fn for_each(&mut self, visit: impl FnMut(&K, &mut V));
+    /// No entry is left: what room they took is given back.
+    fn emptied(&mut self);
 }
 
-/// What a [`Policy::lookup`] finds.
-pub(crate) enum Lookup<'a, K, V> {
-    Hit(&'a mut V),
-    /// No longer live, and taken out.
-    Gone(K, V),
-    Miss,
-}
-
-/// The entries of one group in one shard, in the order of the policy that was chosen.
+/// The order of one group in one shard, by the policy that was chosen.
 #[derive(Debug)]
-pub(crate) enum Order<K, V> {
-    Adaptive(Box<Adaptive<K, V>>),
-    Lru(Lru<K, V>),
+pub(crate) enum Order {
+    Adaptive(Adaptive),
+    Lru(Lru),
 }
 
-impl<K, V> Order<K, V> {
+impl Order {
     pub(crate) fn new(policy: EvictionPolicy) -> Self {
         match policy {
-            EvictionPolicy::Adaptive => Self::Adaptive(Box::default()),
+            EvictionPolicy::Adaptive => Self::Adaptive(Adaptive::default()),
             EvictionPolicy::Lru => Self::Lru(Lru::default()),
         }
     }
@@ -97,46 +73,28 @@ macro_rules! either {
     };
 }
 
-impl<K: Eq, V> Policy<K, V> for Order<K, V> {
-    #[inline]
-    fn lookup<Q>(&mut self, hash: u64, key: &Q, live: impl FnOnce(&V) -> bool) -> Lookup<'_, K, V>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        either!(self, policy => policy.lookup(hash, key, live))
+impl Policy for Order {
+    fn insert(&mut self, place: Place, hash: u64, tick: u32) {
+        either!(self, policy => policy.insert(place, hash, tick));
     }
 
-    fn peek<Q>(&self, hash: u64, key: &Q) -> Option<&V>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        either!(self, policy => policy.peek(hash, key))
+    fn used(&mut self, uses: &[Use]) {
+        either!(self, policy => policy.used(uses));
     }
 
-    fn insert(&mut self, hash: u64, key: K, value: V) {
-        either!(self, policy => policy.insert(hash, key, value));
+    fn remove(&mut self, place: Place, hash: u64, cause: RemovalCause) {
+        either!(self, policy => policy.remove(place, hash, cause));
     }
 
-    fn remove<Q>(&mut self, hash: u64, key: &Q) -> Option<(K, V)>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        either!(self, policy => policy.remove(hash, key))
+    fn victim(&mut self, in_shard: usize, dead: impl Fn(Place) -> bool) -> Option<Place> {
+        either!(self, policy => policy.victim(in_shard, dead))
     }
 
-    fn worth(&self, idle: impl Fn(&V) -> u64) -> Option<f64> {
-        either!(self, policy => policy.worth(idle))
+    fn worth(&self, tick: u32) -> Option<f64> {
+        either!(self, policy => policy.worth(tick))
     }
 
-    fn evict(&mut self, in_shard: usize, dead: impl Fn(&V) -> bool) -> Option<(K, V)> {
-        either!(self, policy => policy.evict(in_shard, dead))
-    }
-
-    fn extract(&mut self, gone: impl FnMut(&V) -> bool) -> Vec<(K, V)> {
-        either!(self, policy => policy.extract(gone))
-    }
-
-    fn for_each(&mut self, visit: impl FnMut(&K, &mut V)) {
-        either!(self, policy => policy.for_each(visit));
+    fn emptied(&mut self) {
+        either!(self, policy => policy.emptied());
     }
 }

@@ -9,18 +9,49 @@ use crate::{
     policy::{EvictionPolicy, Order, Policy},
     slot::Slot,
     store::{AllGone, Gone, Group, RemovalCause},
+    table::{Place, Table},
 };
 
-/// Aligned so that two locks never share a cache line.
+// What each request changes comes first, in the cache line of the lock.
 #[derive(Debug)]
-#[repr(align(64))]
+#[repr(C)]
 pub(crate) struct Shard<K, V> {
-    /// By index of the group; `None` where nothing was stored yet.
-    pub(crate) lists: Vec<Option<List<K, V>>>,
-    /// Counts requests, to tell for how many of them an entry was not used.
-    pub(crate) tick: u64,
-    pub(crate) counts: Counts,
+    pub(crate) requests: Requests,
+    pub(crate) lists: Lists<K, V>,
 }
+
+/// By index of the group; `None` where nothing was stored yet. The first is at hand: a cache for use alone has no other.
+#[derive(Debug)]
+pub(crate) struct Lists<K, V> {
+    first: Option<List<K, V>>,
+    others: Vec<Option<List<K, V>>>,
+}
+
+/// What was asked for.
+///
+/// Uses are written down here and told to the policies many at a time, before anything depends on their order. A use
+/// moves links that are anywhere in memory: one by one, each would have to arrive before the next lock is taken; together
+/// they are fetched at once. As in X. Ding, S. Jiang and X. Zhang, "BP-Wrapper: a system framework making any replacement
+/// algorithms (almost) lock contention free", ICDE 2009, but nothing is decided before all is told.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Requests {
+    /// Their number, to tell for how many of them an entry was not used. Wraps.
+    pub(crate) tick: u32,
+    noted: u32,
+    pub(crate) counts: Counts,
+    uses: [Use; MOST_NOTED],
+}
+
+/// An entry was used.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Use {
+    pub(crate) group: u32,
+    pub(crate) place: Place,
+    pub(crate) tick: u32,
+}
+
+const MOST_NOTED: usize = 32;
 
 /// What was done, counted where it is done, under the lock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,7 +66,8 @@ pub(crate) struct Counts {
 /// The entries of one group.
 #[derive(Debug)]
 pub(crate) struct List<K, V> {
-    pub(crate) policy: Order<K, Slot<V>>,
+    pub(crate) table: Table<K, Slot<V>>,
+    order: Order,
     pub(crate) group: Arc<Group>,
     pub(crate) held: Held,
 }
@@ -67,37 +99,124 @@ pub(crate) enum Scope {
     All,
 }
 
-impl<K, V> Default for Shard<K, V> {
-    fn default() -> Self {
-        Self { lists: Vec::new(), tick: 0, counts: Counts::default() }
+impl Requests {
+    /// Counts a use of an entry, in the request that was counted last.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "there are fewer groups")]
+    pub(crate) fn hit(&mut self, group: usize, place: Place) {
+        self.counts.hits += 1;
+        if let Some(next) = self.uses.get_mut(self.noted as usize) {
+            *next = Use { group: group as u32, place, tick: self.tick };
+            self.noted += 1;
+        }
     }
 }
 
-impl<K: Eq, V> Shard<K, V> {
+impl<K, V> Default for Shard<K, V> {
+    fn default() -> Self {
+        Self { requests: Requests::default(), lists: Lists { first: None, others: Vec::new() } }
+    }
+}
+
+impl<K, V> Lists<K, V> {
     #[inline]
-    pub(crate) fn list(&mut self, group: usize) -> Option<&mut List<K, V>> {
-        self.lists.get_mut(group)?.as_mut()
+    pub(crate) fn get_mut(&mut self, group: usize) -> Option<&mut List<K, V>> {
+        match group.checked_sub(1) {
+            None => self.first.as_mut(),
+            Some(other) => self.others.get_mut(other)?.as_mut(),
+        }
     }
 
-    /// Hands the entry under `key` to `gone`. Its room, so much, stays reserved.
-    pub(crate) fn take_out<Q>(
+    fn iter(&self) -> impl Iterator<Item = &List<K, V>> {
+        self.first.iter().chain(self.others.iter().flatten())
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut List<K, V>> {
+        self.first.iter_mut().chain(self.others.iter_mut().flatten())
+    }
+
+    pub(crate) fn of(&mut self, group: &Arc<Group>, policy: EvictionPolicy) -> &mut List<K, V> {
+        let list = match group.index.checked_sub(1) {
+            None => &mut self.first,
+            Some(other) => {
+                if self.others.len() <= other {
+                    self.others.resize_with(other + 1, || None);
+                }
+                &mut self.others[other]
+            }
+        };
+        list.get_or_insert_with(|| List {
+            table: Table::default(),
+            order: Order::new(policy),
+            group: group.clone(),
+            held: Held::default(),
+        })
+    }
+}
+
+impl<K, V> Shard<K, V> {
+    /// An entry, and where its use is to be noted.
+    #[inline]
+    pub(crate) fn find<Q>(
         &mut self,
         group: usize,
         hash: u64,
         key: &Q,
-        cause: RemovalCause,
-        gone: &mut AllGone<K, V>,
-    ) -> Option<u64>
+    ) -> Option<(Place, &mut Slot<V>, &mut Requests)>
     where
         Q: Equivalent<K> + ?Sized,
     {
-        let list = self.list(group)?;
-        let (key, slot) = list.policy.remove(hash, key)?;
-        list.held.remove(slot.weight);
-        self.counts.expirations += u64::from(cause == RemovalCause::Expired);
-        let weight = slot.weight;
-        gone.push(Gone { key, slot, cause, group });
-        Some(weight)
+        let table = &mut self.lists.get_mut(group)?.table;
+        let place = table.find(hash, key)?;
+        Some((place, table.value_mut(place), &mut self.requests))
+    }
+
+    /// Counts a request.
+    #[inline]
+    pub(crate) fn request(&mut self) {
+        self.requests.tick = self.requests.tick.wrapping_add(1);
+        if self.requests.noted as usize == MOST_NOTED {
+            self.settle();
+        }
+    }
+
+    /// Tells the policies of the uses that were noted. Before an entry comes or goes.
+    #[inline(never)]
+    pub(crate) fn settle(&mut self) {
+        let noted = std::mem::take(&mut self.requests.noted) as usize;
+        for uses in self.requests.uses[..noted].chunk_by(|one, next| one.group == next.group) {
+            if let [Use { group, .. }, ..] = uses
+                && let Some(list) = self.lists.get_mut(*group as usize)
+            {
+                list.order.used(uses);
+            }
+        }
+    }
+
+    /// Takes the entry out that is at `place`. Its room stays reserved.
+    pub(crate) fn take_out(&mut self, group: usize, place: Place, cause: RemovalCause) -> Option<Gone<K, V>> {
+        self.settle();
+        self.requests.counts.expirations += u64::from(cause == RemovalCause::Expired);
+        Some(self.lists.get_mut(group)?.take_out(place, cause))
+    }
+
+    /// Takes out all entries that are `gone`.
+    pub(crate) fn extract(&mut self, cause: RemovalCause, gone: impl Fn(usize, &Slot<V>) -> bool) -> Vec<Gone<K, V>> {
+        self.settle();
+        let mut all = vec![];
+        for list in self.lists.iter_mut() {
+            let index = list.group.index;
+            let places = list.table.places(|slot| gone(index, slot));
+            all.extend(places.into_iter().map(|place| list.take_out(place, cause)));
+            if list.table.len() == 0 {
+                list.table = Table::default();
+                list.order.emptied();
+            }
+        }
+        if cause == RemovalCause::Expired {
+            self.requests.counts.expirations += all.len() as u64;
+        }
+        all
     }
 
     /// Hands the entry of a group in scope that its policy gives to `gone`. Its room, so much, stays reserved.
@@ -107,19 +226,18 @@ impl<K: Eq, V> Shard<K, V> {
         now: Time,
         gone: &mut AllGone<K, V>,
     ) -> Option<(&Group, u64)> {
-        let (in_shard, tick) = (self.held(Scope::All).entries, self.tick);
+        self.settle();
+        let (in_shard, tick) = (self.held(Scope::All).entries, self.requests.tick);
         let list = match scope {
-            Scope::Group(index) => self.lists.get_mut(index)?.as_mut()?,
+            Scope::Group(index) => self.lists.get_mut(index)?,
             Scope::Fronts | Scope::All => {
-                let mut lists = self.lists.iter_mut().flatten().filter(|list| list.is_in(scope));
+                let mut lists = self.lists.iter_mut().filter(|list| list.is_in(scope));
                 // Alone, nearly always, unless the memory is that of a larger cache.
                 match (lists.next()?, lists.next()) {
                     (alone, None) => alone,
                     (first, Some(second)) => {
                         let all = [first, second].into_iter().chain(lists);
-                        let worth =
-                            |list: &List<K, V>| list.policy.worth(|slot| tick.saturating_sub(slot.tick));
-                        all.filter_map(|list| Some((worth(list)?, list)))
+                        all.filter_map(|list| Some((list.order.worth(tick)?, list)))
                             .min_by(|(a, _), (b, _)| a.total_cmp(b))?
                             .1
                     }
@@ -127,41 +245,54 @@ impl<K: Eq, V> Shard<K, V> {
             }
         };
         let in_shard = usize::try_from(in_shard).unwrap_or(usize::MAX);
-        let (key, slot) = list.policy.evict(in_shard, |slot| !slot.is_live(now))?;
-        list.held.remove(slot.weight);
-        let weight = slot.weight;
-        let cause = if slot.is_live(now) {
-            self.counts.evictions += 1;
+        let List { table, order, .. } = list;
+        let victim = order.victim(in_shard, |place| !table.value(place).is_live(now))?;
+        let cause = if table.value(victim).is_live(now) {
+            self.requests.counts.evictions += 1;
             RemovalCause::Evicted
         } else {
-            self.counts.expirations += 1;
+            self.requests.counts.expirations += 1;
             RemovalCause::Expired
         };
-        gone.push(Gone { key, slot, cause, group: list.group.index });
+        let evicted = list.take_out(victim, cause);
+        let weight = evicted.slot.weight;
+        gone.push(evicted);
         Some((&list.group, weight))
     }
 
     /// What there is in scope.
     pub(crate) fn held(&self, scope: Scope) -> Held {
-        self.lists.iter().flatten().filter(|list| list.is_in(scope)).fold(Held::default(), |sum, list| Held {
+        self.lists.iter().filter(|list| list.is_in(scope)).fold(Held::default(), |sum, list| Held {
             entries: sum.entries + list.held.entries,
             bytes: sum.bytes.wrapping_add(list.held.bytes),
-        })
-    }
-
-    pub(crate) fn list_of(&mut self, group: &Arc<Group>, policy: EvictionPolicy) -> &mut List<K, V> {
-        if self.lists.len() <= group.index {
-            self.lists.resize_with(group.index + 1, || None);
-        }
-        self.lists[group.index].get_or_insert_with(|| List {
-            policy: Order::new(policy),
-            group: group.clone(),
-            held: Held::default(),
         })
     }
 }
 
 impl<K, V> List<K, V> {
+    /// Adds an entry under a key that is not there.
+    pub(crate) fn insert(&mut self, hash: u64, key: K, slot: Slot<V>, tick: u32) {
+        self.held.add(slot.weight);
+        let place = self.table.insert(hash, key, slot);
+        self.order.insert(place, hash, tick);
+    }
+
+    /// Puts another value in the place of that of an entry, which counts as a use.
+    pub(crate) fn replace(&mut self, place: Place, slot: Slot<V>, tick: u32) -> Slot<V> {
+        self.held.add(slot.weight);
+        let old = std::mem::replace(self.table.value_mut(place), slot);
+        self.held.remove(old.weight);
+        self.order.used(&[Use { group: 0, place, tick }]);
+        old
+    }
+
+    fn take_out(&mut self, place: Place, cause: RemovalCause) -> Gone<K, V> {
+        let (hash, key, slot) = self.table.remove(place);
+        self.order.remove(place, hash, cause);
+        self.held.remove(slot.weight);
+        Gone { key, slot, cause, group: self.group.index }
+    }
+
     fn is_in(&self, scope: Scope) -> bool {
         match scope {
             Scope::Group(index) => self.group.index == index,

@@ -7,17 +7,11 @@ pub(crate) struct Slot<V> {
     pub(crate) value: V,
     /// What it counts towards the byte bounds.
     pub(crate) weight: u64,
-    /// The shard's tick at its last use.
-    pub(crate) tick: u64,
     /// When it expires by the monotonic clock; `u64::MAX` for never.
     deadline: u64,
     /// When it expires by the wall clock; `i64::MAX` for never. A monotonic clock may stand still while
     /// the machine sleeps.
     expires_at: i64,
-    /// Uses since it was stored, or since they were taken.
-    pub(crate) hits: u32,
-    /// The wall second of its last use, as far as 32 bits go: until 2106.
-    last: u32,
 }
 
 impl<V> Slot<V> {
@@ -33,28 +27,11 @@ impl<V> Slot<V> {
             now.monotonic.saturating_add(left.saturating_mul(1_000_000))
         });
         let expires_at = expires_at.unwrap_or(i64::MAX);
-        Self { value, weight, tick: 0, deadline, expires_at, hits: 0, last: seconds(now) }
+        Self { value, weight, deadline, expires_at }
     }
 
     #[inline]
     pub(crate) fn is_live(&self, now: Time) -> bool {
         now.monotonic < self.deadline && now.wall < self.expires_at
     }
-
-    #[inline]
-    pub(crate) fn touch(&mut self, tick: u64, now: Time) {
-        self.tick = tick;
-        self.hits = self.hits.saturating_add(1);
-        self.last = seconds(now);
-    }
-
-    /// The last use in milliseconds since the Unix epoch, to the second.
-    pub(crate) fn last_used(&self) -> i64 {
-        i64::from(self.last) * 1_000
-    }
-}
-
-#[inline]
-fn seconds(now: Time) -> u32 {
-    u32::try_from(now.wall / 1_000).unwrap_or(0)
 }

@@ -15,23 +15,29 @@ use equivalent::Equivalent;
 use smallvec::SmallVec;
 
 use crate::{
-    policy::{EvictionPolicy, Lookup, Policy},
+    policy::EvictionPolicy,
     quota::Quota,
-    shard::{Counts, Held, List, Scope, Shard},
+    shard::{Counts, Held, Scope, Shard},
     slot::Slot,
     sync::{Brief, BriefGuard},
+    table::Place,
 };
 
 /// Entries of several groups under common bounds.
 #[derive(Debug)]
 pub(crate) struct Store<K, V> {
-    pub(crate) shards: Box<[Brief<Shard<K, V>>]>,
+    pub(crate) shards: Box<[Apart<Brief<Shard<K, V>>>]>,
     total: Quota,
     /// What the groups in front take together, and their share: beyond it they make room among
     /// themselves.
     pub(crate) fronts: Quota,
     policy: EvictionPolicy,
 }
+
+/// Aligned so that two locks never share a cache line.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct Apart<T>(pub(crate) T);
 
 /// A set of entries with a byte bound of its own.
 #[derive(Debug)]
@@ -102,7 +108,7 @@ impl<K, V> Store<K, V> {
 
 impl<K: Eq, V> Store<K, V> {
     pub(crate) fn new(shards: usize, total: Quota, fronts: Quota, policy: EvictionPolicy) -> Self {
-        let shard = || Brief::new(Shard::default());
+        let shard = || Apart(Brief::new(Shard::default()));
         Self { shards: (0..shards.next_power_of_two()).map(|_| shard()).collect(), total, fronts, policy }
     }
 
@@ -115,35 +121,31 @@ impl<K: Eq, V> Store<K, V> {
         hash: u64,
         key: &Q,
         now: Time,
-        hit: impl FnOnce(&V) -> R,
+        hit: impl FnOnce(&mut V) -> R,
         miss: impl FnOnce(Option<Gone<K, V>>) -> R,
     ) -> R
     where
         Q: Equivalent<K> + ?Sized,
     {
         let mut shard = self.shard(hash);
-        let Shard { lists, tick, counts } = &mut *shard;
-        *tick += 1;
-        let mut expired = None;
-        if let Some(Some(list)) = lists.get_mut(group) {
-            match list.policy.lookup(hash, key, |slot| slot.is_live(now)) {
-                Lookup::Hit(slot) => {
-                    slot.touch(*tick, now);
-                    counts.hits += 1;
-                    return hit(&slot.value);
-                }
-                Lookup::Gone(key, slot) => {
-                    counts.expirations += 1;
-                    list.held.remove(slot.weight);
-                    self.release(&list.group, slot.weight);
-                    expired = Some(Gone { key, slot, cause: RemovalCause::Expired, group });
-                }
-                Lookup::Miss => {}
+        shard.request();
+        match shard.find(group, hash, key) {
+            Some((place, slot, requests)) if slot.is_live(now) => {
+                requests.hit(group, place);
+                hit(&mut slot.value)
+            }
+            Some((place, ..)) => {
+                shard.requests.counts.misses += 1;
+                let gone = self.take_out(&mut shard, group, place, RemovalCause::Expired);
+                drop(shard);
+                miss(gone)
+            }
+            None => {
+                shard.requests.counts.misses += 1;
+                drop(shard);
+                miss(None)
             }
         }
-        counts.misses += 1;
-        drop(shard);
-        miss(expired)
     }
 
     /// [`get`](Self::get) that counts neither as a read nor as a use.
@@ -159,9 +161,9 @@ impl<K: Eq, V> Store<K, V> {
         V: Clone,
     {
         let mut shard = self.shard(hash);
-        match shard.list(group).and_then(|list| list.policy.peek(hash, key)) {
-            Some(slot) if slot.is_live(now) => (Some(slot.value.clone()), None),
-            Some(_) => (None, self.take_out(&mut shard, group, hash, key, RemovalCause::Expired)),
+        match shard.find(group, hash, key) {
+            Some((_, slot, _)) if slot.is_live(now) => (Some(slot.value.clone()), None),
+            Some((place, ..)) => (None, self.take_out(&mut shard, group, place, RemovalCause::Expired)),
             None => (None, None),
         }
     }
@@ -173,7 +175,7 @@ impl<K: Eq, V> Store<K, V> {
     pub(crate) fn insert(
         &self,
         group: &Arc<Group>,
-        Arrival { hash, key, mut slot, now }: Arrival<K, V>,
+        Arrival { hash, key, slot, now }: Arrival<K, V>,
         guard: &dyn Guard,
         gone: &mut AllGone<K, V>,
     ) -> Result<(), DoesNotFit> {
@@ -188,29 +190,23 @@ impl<K: Eq, V> Store<K, V> {
             if !guard.holds() {
                 return Ok(());
             }
-            shard.tick += 1;
-            slot.tick = shard.tick;
-            let Shard { lists, counts, .. } = &mut *shard;
-            let list = lists.get_mut(group.index).and_then(Option::as_mut);
+            shard.request();
+            shard.settle();
+            let tick = shard.requests.tick;
             // One that is replaced gives its place and its room: no other has to go for it.
-            let replaced =
-                list.and_then(|List { policy, held, .. }| match policy.lookup(hash, &key, |_| true) {
-                    Lookup::Hit(old) => Some((old, held)),
-                    Lookup::Gone(..) | Lookup::Miss => None,
-                });
-            let mut room = match replaced {
+            let mut room = match shard.find(group.index, hash, &key).map(|(place, old, _)| (place, old.weight)) {
                 None => self.reserve(group, slot.weight),
-                Some((old, held)) => match self.exchange(group, old.weight, slot.weight) {
+                Some((place, old)) => match self.exchange(group, old, slot.weight) {
                     Ok(()) => {
-                        counts.insertions += 1;
-                        held.remove(old.weight);
-                        held.add(slot.weight);
-                        let slot = std::mem::replace(old, slot);
-                        gone.push(Gone { key, slot, cause: RemovalCause::Replaced, group: group.index });
+                        shard.requests.counts.insertions += 1;
+                        if let Some(list) = shard.lists.get_mut(group.index) {
+                            let slot = list.replace(place, slot, tick);
+                            gone.push(Gone { key, slot, cause: RemovalCause::Replaced, group: group.index });
+                        }
                         return Ok(());
                     }
                     Err(scope) => {
-                        shard.take_out(group.index, hash, &key, RemovalCause::Replaced, gone);
+                        gone.extend(shard.take_out(group.index, place, RemovalCause::Replaced));
                         Err(scope)
                     }
                 },
@@ -228,10 +224,8 @@ impl<K: Eq, V> Store<K, V> {
             }
             match room {
                 Ok(()) => {
-                    shard.counts.insertions += 1;
-                    let list = shard.list_of(group, self.policy);
-                    list.held.add(slot.weight);
-                    list.policy.insert(hash, key, slot);
+                    shard.requests.counts.insertions += 1;
+                    shard.lists.of(group, self.policy).insert(hash, key, slot, tick);
                     return Ok(());
                 }
                 Err(scope) => {
@@ -250,7 +244,11 @@ impl<K: Eq, V> Store<K, V> {
         Q: Equivalent<K> + ?Sized,
     {
         let mut shard = self.shard(hash);
-        if guard.holds() { self.take_out(&mut shard, group, hash, key, RemovalCause::Removed) } else { None }
+        if !guard.holds() {
+            return None;
+        }
+        let (place, ..) = shard.find(group, hash, key)?;
+        self.take_out(&mut shard, group, place, RemovalCause::Removed)
     }
 
     /// Takes out all entries of a group, shard by shard.
@@ -266,8 +264,8 @@ impl<K: Eq, V> Store<K, V> {
     /// Shows the entries of a group, shard by shard, under the shard's lock.
     pub(crate) fn for_each(&self, group: usize, mut visit: impl FnMut(&K, &mut Slot<V>)) {
         for shard in &self.shards {
-            if let Some(list) = shard.lock().list(group) {
-                list.policy.for_each(&mut visit);
+            if let Some(list) = shard.0.lock().lists.get_mut(group) {
+                list.table.for_each(&mut visit);
             }
         }
     }
@@ -280,9 +278,9 @@ impl<K: Eq, V> Store<K, V> {
     {
         // Before the lock: a `Clone` that panics has them dropped after it.
         let (mut keys, mut values) = (Vec::new(), Vec::new());
-        let mut shard = self.shards.get(shard)?.lock();
-        if let Some(list) = shard.list(group) {
-            list.policy.for_each(|key, slot| {
+        let mut shard = self.shards.get(shard)?.0.lock();
+        if let Some(list) = shard.lists.get_mut(group) {
+            list.table.for_each(|key, slot| {
                 if slot.is_live(now) {
                     keys.push(key.clone());
                     values.push(slot.value.clone());
@@ -296,7 +294,7 @@ impl<K: Eq, V> Store<K, V> {
     /// What was done since the store was made.
     pub(crate) fn counts(&self) -> Counts {
         self.shards.iter().fold(Counts::default(), |sum, shard| {
-            let Counts { hits, misses, insertions, evictions, expirations } = shard.lock().counts;
+            let Counts { hits, misses, insertions, evictions, expirations } = shard.0.lock().requests.counts;
             Counts {
                 hits: sum.hits + hits,
                 misses: sum.misses + misses,
@@ -311,7 +309,7 @@ impl<K: Eq, V> Store<K, V> {
     fn shard(&self, hash: u64) -> BriefGuard<'_, Shard<K, V>> {
         // Not the bits that the maps in the shards use: the lowest for the place, the top seven as a tag.
         let index = (hash >> 32) as usize & (self.shards.len() - 1);
-        self.shards[index].lock()
+        self.shards[index].0.lock()
     }
 
     fn reserve(&self, group: &Group, weight: u64) -> Result<(), Scope> {
@@ -369,21 +367,16 @@ impl<K: Eq, V> Store<K, V> {
         if beyond_share { Scope::Fronts } else { Scope::All }
     }
 
-    fn take_out<Q>(
+    fn take_out(
         &self,
         shard: &mut Shard<K, V>,
         group: usize,
-        hash: u64,
-        key: &Q,
+        place: Place,
         cause: RemovalCause,
-    ) -> Option<Gone<K, V>>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        let mut gone = AllGone::new();
-        let weight = shard.take_out(group, hash, key, cause, &mut gone)?;
-        self.release(&shard.list(group)?.group, weight);
-        gone.pop()
+    ) -> Option<Gone<K, V>> {
+        let gone = shard.take_out(group, place, cause)?;
+        self.release(&shard.lists.get_mut(group)?.group, gone.slot.weight);
+        Some(gone)
     }
 
     /// Whether a shard holds much less than its share of what has to make room: then another one gives, or else chance
@@ -413,7 +406,7 @@ impl<K: Eq, V> Store<K, V> {
         let own = (hash >> 32) as usize;
         for large_only in [true, false] {
             for step in 1..self.shards.len() {
-                let mut shard = self.shards[(own + step) & (self.shards.len() - 1)].lock();
+                let mut shard = self.shards[(own + step) & (self.shards.len() - 1)].0.lock();
                 let is_large = self.compared(shard.held(scope), scope, group, |held, share| held >= share);
                 if (is_large || !large_only)
                     && let Some((owner, weight)) = shard.evict(scope, now, gone)
@@ -428,17 +421,15 @@ impl<K: Eq, V> Store<K, V> {
     fn extract(&self, cause: RemovalCause, gone: impl Fn(usize, &Slot<V>) -> bool) -> Vec<Gone<K, V>> {
         let mut all = Vec::new();
         for shard in &self.shards {
-            let mut shard = shard.lock();
-            let Shard { lists, counts, .. } = &mut *shard;
-            for list in lists.iter_mut().flatten() {
-                let index = list.group.index;
-                for (key, slot) in list.policy.extract(|slot| gone(index, slot)) {
-                    counts.expirations += u64::from(cause == RemovalCause::Expired);
-                    list.held.remove(slot.weight);
-                    self.release(&list.group, slot.weight);
-                    all.push(Gone { key, slot, cause, group: index });
+            let mut shard = shard.0.lock();
+            let extracted = shard.extract(cause, &gone);
+            for gone in &extracted {
+                if let Some(list) = shard.lists.get_mut(gone.group) {
+                    self.release(&list.group, gone.slot.weight);
                 }
             }
+            drop(shard);
+            all.extend(extracted);
         }
         all
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use cache_core::{
     Category, Cause, Clock, Departure, Entry, EntryInfo, EntryWriter, Error, ErrorKind, Gathered, Guard, Key,
-    Level, Observer, Result, Tier, Touch, Usage, default_clock,
+    Level, Observer, Result, Tier, Time, Touch, Usage, default_clock,
 };
 use parking_lot::RwLock;
 
@@ -28,11 +28,31 @@ use crate::{
 /// have more than it, so that entries that exist nowhere else keep theirs.
 #[derive(Debug)]
 pub struct MemoryTier {
-    store: Store<Box<str>, Entry>,
+    store: Store<Box<str>, Kept>,
     /// By index of the category; `None` where nothing was stored yet.
     groups: RwLock<Vec<Option<Arc<Group>>>>,
     clock: Arc<dyn Clock>,
     observer: OnceLock<Arc<dyn Observer>>,
+}
+
+/// An entry, and what later tiers are told of its use.
+#[derive(Debug, Clone)]
+struct Kept {
+    entry: Entry,
+    /// Uses since it was stored, or since they were taken.
+    hits: u32,
+    /// The wall second of its last use, as far as 32 bits go: until 2106.
+    last: u32,
+}
+
+impl Kept {
+    fn touch(&self, key: String) -> Touch {
+        Touch { key, hits: self.hits, last: i64::from(self.last) * 1_000 }
+    }
+}
+
+fn seconds(now: Time) -> u32 {
+    u32::try_from(now.wall / 1_000).unwrap_or(0)
 }
 
 impl MemoryTier {
@@ -71,7 +91,7 @@ impl MemoryTier {
     }
 
     /// Tells the observer of what left by itself. No lock is held here, nor when it is dropped after.
-    fn told(&self, gone: impl IntoIterator<Item = Gone<Box<str>, Entry>>) {
+    fn told(&self, gone: impl IntoIterator<Item = Gone<Box<str>, Kept>>) {
         for Gone { key, slot, cause, group } in gone {
             let cause = match cause {
                 RemovalCause::Evicted => Cause::Evicted,
@@ -81,7 +101,7 @@ impl MemoryTier {
             // Bound here: in the condition, the lock would be held until the observer returns.
             let group = self.groups.read().get(group).cloned().flatten();
             if let (Some(observer), Some(group)) = (self.observer.get(), group) {
-                let last_touch = Touch { key: key.into(), hits: slot.hits, last: slot.last_used() };
+                let last_touch = slot.value.touch(key.into());
                 observer.departed(Departure { tier: self.name(), category: &group.name, cause, last_touch });
             }
         }
@@ -96,12 +116,17 @@ impl Tier for MemoryTier {
     #[inline]
     fn get(&self, key: &Key<'_>) -> Result<Option<Entry>> {
         let group = key.category().index() as usize;
+        let now = self.clock.now();
         self.store.get(
             group,
             key.hash(),
             key.as_str(),
-            self.clock.now(),
-            |entry| Ok(Some(entry.clone())),
+            now,
+            |kept| {
+                kept.hits = kept.hits.saturating_add(1);
+                kept.last = seconds(now);
+                Ok(Some(kept.entry.clone()))
+            },
             |expired| {
                 self.told(expired);
                 Ok(None)
@@ -115,7 +140,7 @@ impl Tier for MemoryTier {
             (key.as_str().len() as u64).saturating_add(entry.size).saturating_add(Self::ENTRY_OVERHEAD);
         // What was created in the future could not be served, but has to replace what is there.
         let expires_at = if entry.created_at > now.wall { Some(now.wall) } else { entry.expires_at };
-        let slot = Slot::until(entry.clone(), weight, expires_at, now);
+        let slot = Slot::until(Kept { entry: entry.clone(), hits: 0, last: seconds(now) }, weight, expires_at, now);
         let mut gone = AllGone::new();
         let group = self.group(key.category());
         let arrival = Arrival { hash: key.hash(), key: key.as_str().into(), slot, now };
@@ -134,15 +159,9 @@ impl Tier for MemoryTier {
         let mut list = Vec::new();
         self.store.for_each(category.index() as usize, |name, slot| {
             if slot.is_live(now) {
-                let entry = &slot.value;
-                let key = name.to_string();
-                list.push(EntryInfo::new(
-                    key,
-                    slot.weight,
-                    entry.created_at,
-                    entry.expires_at,
-                    slot.hits.into(),
-                ));
+                let Kept { entry, hits, .. } = &slot.value;
+                let (created_at, expires_at) = (entry.created_at, entry.expires_at);
+                list.push(EntryInfo::new(name.to_string(), slot.weight, created_at, expires_at, (*hits).into()));
             }
         });
         list.into_iter().for_each(visit);
@@ -151,9 +170,9 @@ impl Tier for MemoryTier {
 
     fn peek(&self, key: &Key<'_>) -> Result<Option<Entry>> {
         let group = key.category().index() as usize;
-        let (entry, expired) = self.store.peek(group, key.hash(), key.as_str(), self.clock.now());
+        let (kept, expired) = self.store.peek(group, key.hash(), key.as_str(), self.clock.now());
         self.told(expired);
-        Ok(entry)
+        Ok(kept.map(|kept| kept.entry))
     }
 
     fn writer<'a>(&'a self, key: &Key<'a>) -> Result<Box<dyn EntryWriter + 'a>> {
@@ -174,9 +193,9 @@ impl Tier for MemoryTier {
     fn take_touches(&self, category: &Arc<Category>) -> Vec<Touch> {
         let mut touches = Vec::new();
         self.store.for_each(category.index() as usize, |name, slot| {
-            let hits = std::mem::take(&mut slot.hits);
-            if hits > 0 {
-                touches.push(Touch { key: name.to_string(), hits, last: slot.last_used() });
+            if slot.value.hits > 0 {
+                touches.push(slot.value.touch(name.to_string()));
+                slot.value.hits = 0;
             }
         });
         touches

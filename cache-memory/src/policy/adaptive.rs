@@ -87,21 +87,19 @@ mod rates;
 #[cfg(test)]
 mod tests;
 
-use equivalent::Equivalent;
+use std::hash::{BuildHasherDefault, Hasher};
+
 use hashlink::LinkedHashMap;
 
 use self::rates::Rates;
-use super::{
-    Lookup, Policy,
-    chains::{Chains, Place},
-    hashed::AsItIs,
-};
+use super::{Policy, lists::Lists};
+use crate::{shard::Use, store::RemovalCause, table::Place};
 
 /// See the chapter above.
 #[derive(Debug)]
-pub(crate) struct Adaptive<K, V> {
-    entries: Chains<Entry<K, V>, LISTS>,
-    ghosts: LinkedHashMap<u64, History, AsItIs>,
+pub(crate) struct Adaptive {
+    entries: Lists<Note, LISTS>,
+    ghosts: LinkedHashMap<u64, History, BuildHasherDefault<AsItIs>>,
     rates: Rates,
     /// C: how many entries there were when room was needed last, or as many as there ever were until then.
     capacity: u32,
@@ -118,32 +116,40 @@ pub(crate) struct Adaptive<K, V> {
     filling: bool,
 }
 
-#[derive(Debug)]
-struct Entry<K, V> {
-    key: K,
-    value: V,
+/// What is noted of an entry.
+#[derive(Debug, Clone, Copy, Default)]
+struct Note {
     history: History,
+    /// The shard's tick at its last use.
+    tick: u32,
 }
 
 /// What outlives an entry.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct History {
     last_use: u32,
     class: u8,
     uses: u8,
-    /// How the entry left, of a ghost.
-    left: Left,
+    /// Why the entry left, of a ghost.
+    left: Option<RemovalCause>,
 }
 
-/// How an entry left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Left {
-    /// It was removed or replaced.
-    Taken,
-    /// It had to go.
-    Evicted,
-    /// Its time was over: keeping it would have been of no use.
-    Expired,
+/// Takes a hash as it is.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a hash is one u64");
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 const QUEUE: u8 = 0;
@@ -175,11 +181,11 @@ impl History {
     }
 }
 
-impl<K, V> Default for Adaptive<K, V> {
+impl Default for Adaptive {
     fn default() -> Self {
         Self {
-            entries: Chains::default(),
-            ghosts: LinkedHashMap::with_hasher(AsItIs),
+            entries: Lists::default(),
+            ghosts: LinkedHashMap::default(),
             rates: Rates::new(1),
             capacity: 1,
             burst: 1,
@@ -192,19 +198,16 @@ impl<K, V> Default for Adaptive<K, V> {
     }
 }
 
-impl<K, V> Adaptive<K, V> {
-    fn request(&mut self) {
-        self.now = self.now.wrapping_add(1);
-        match self.until_learning.checked_sub(1) {
+impl Adaptive {
+    /// So many requests came.
+    fn count(&mut self, requests: u32) {
+        match self.until_learning.checked_sub(requests) {
             Some(left) => self.until_learning = left,
-            None => self.learn(),
+            None => {
+                self.until_learning = (self.capacity / 10).max(64);
+                self.rates.learn();
+            }
         }
-    }
-
-    #[cold]
-    fn learn(&mut self) {
-        self.until_learning = (self.capacity / 10).max(64) - 1;
-        self.rates.learn();
     }
 
     fn set_capacity(&mut self, entries: usize) {
@@ -216,29 +219,13 @@ impl<K, V> Adaptive<K, V> {
         }
     }
 
-    /// A use of the entry at `place`.
-    #[inline]
-    fn used(&mut self, place: Place) {
-        let age = self.age(place);
-        let history = &mut self.entries[place].history;
-        self.rates.reused(history.class, age);
-        history.last_use = self.now;
-        if age < self.burst {
-            self.entries.renew(place, self.entries.list_of(place));
-        } else {
-            history.count();
-            let class = history.class;
-            self.entries.renew(place, class);
-        }
-        self.request();
-    }
-
     fn age(&self, place: Place) -> u32 {
-        self.entries[place].history.age(self.now)
+        self.entries.note(place).history.age(self.now)
     }
 
     fn rate(&self, place: Place) -> f32 {
-        self.rates.rate(self.entries[place].history.class, self.age(place))
+        let history = self.entries.note(place).history;
+        self.rates.rate(history.class, history.age(self.now))
     }
 
     fn main_victim(&self) -> Option<Place> {
@@ -269,7 +256,7 @@ impl<K, V> Adaptive<K, V> {
     }
 
     /// Which entry goes next.
-    fn victim(&self) -> Option<Place> {
+    fn next(&self) -> Option<Place> {
         let queued = self.entries.oldest(QUEUE);
         if self.queue_is_short() { self.main_victim().or(queued) } else { queued }
     }
@@ -279,25 +266,13 @@ impl<K, V> Adaptive<K, V> {
         (QUEUE..=*MAIN.end()).filter_map(|list| self.entries.oldest(list))
     }
 
-    /// Takes an entry out and keeps its history.
-    fn take_out(&mut self, place: Place, left: Left) -> (K, V) {
-        let hash = self.entries.hash_of(place);
-        let Entry { key, value, history } = self.entries.remove(place);
-        if left == Left::Expired {
-            self.rates.ended(history.class, history.age(self.now));
-        }
-        self.ghosts.insert(hash, History { left, ..history });
-        self.forget();
-        (key, value)
-    }
-
     /// Lets go of the oldest ghosts if there are too many.
     fn forget(&mut self) {
         // A group that holds little of the shard may still come back.
         let most = self.entries.len().max(self.capacity as usize / 8).max(1);
         while self.ghosts.len() > most {
             if let Some((_, forgotten)) = self.ghosts.pop_front()
-                && forgotten.left != Left::Expired
+                && forgotten.left != Some(RemovalCause::Expired)
             {
                 self.rates.ended(forgotten.class, forgotten.age(self.now));
             }
@@ -305,112 +280,91 @@ impl<K, V> Adaptive<K, V> {
     }
 }
 
-impl<K: Eq, V> Policy<K, V> for Adaptive<K, V> {
-    #[inline]
-    fn lookup<Q>(&mut self, hash: u64, key: &Q, live: impl FnOnce(&V) -> bool) -> Lookup<'_, K, V>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        match self.entries.find(hash, |entry| key.equivalent(&entry.key)) {
-            Some(place) if live(&self.entries[place].value) => {
-                self.used(place);
-                Lookup::Hit(&mut self.entries[place].value)
-            }
-            Some(place) => {
-                let (key, value) = self.take_out(place, Left::Expired);
-                Lookup::Gone(key, value)
-            }
-            None => Lookup::Miss,
-        }
-    }
-
-    fn peek<Q>(&self, hash: u64, key: &Q) -> Option<&V>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        let place = self.entries.find(hash, |entry| key.equivalent(&entry.key))?;
-        Some(&self.entries[place].value)
-    }
-
-    fn insert(&mut self, hash: u64, key: K, value: V) {
+impl Policy for Adaptive {
+    fn insert(&mut self, place: Place, hash: u64, tick: u32) {
         let now = self.now;
         let (history, list) = match self.ghosts.remove(&hash) {
             Some(mut history) => {
                 let age = history.age(now);
-                if history.left != Left::Expired {
+                let left = history.left.take();
+                if left != Some(RemovalCause::Expired) {
                     self.rates.reused(history.class, age);
                 }
                 history.last_use = now;
-                if history.left == Left::Evicted || age >= self.burst {
+                let was_evicted = left == Some(RemovalCause::Evicted);
+                if was_evicted || age >= self.burst {
                     history.count();
                 }
-                let fits = history.left != Left::Evicted
+                let fits = !was_evicted
                     || !self.queue_is_short()
                     || self.main_victim().is_none_or(|victim| age < self.age(victim));
-                history.left = Left::Taken;
                 (history, if fits { history.class } else { QUEUE })
             }
             None => {
                 let class = u8::from(self.filling);
-                (History { last_use: now, class, uses: 1, left: Left::Taken }, class)
+                (History { last_use: now, class, uses: 1, left: None }, class)
             }
         };
-        self.entries.push(list, hash, Entry { key, value, history });
+        self.entries.insert(place, list, Note { history, tick });
         self.set_capacity(self.entries.len().max(self.capacity as usize));
-        self.request();
+        self.now = now.wrapping_add(1);
+        self.count(1);
     }
 
-    fn remove<Q>(&mut self, hash: u64, key: &Q) -> Option<(K, V)>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        let place = self.entries.find(hash, |entry| key.equivalent(&entry.key))?;
-        Some(self.take_out(place, Left::Taken))
+    fn used(&mut self, uses: &[Use]) {
+        for &Use { place, tick, .. } in uses {
+            let list = self.entries.list_of(place);
+            let Note { history, tick: last } = self.entries.note_mut(place);
+            *last = tick;
+            let age = history.age(self.now);
+            self.rates.reused(history.class, age);
+            history.last_use = self.now;
+            let list = if age < self.burst {
+                list
+            } else {
+                history.count();
+                history.class
+            };
+            self.entries.renew(place, list);
+            self.now = self.now.wrapping_add(1);
+        }
+        self.count(u32::try_from(uses.len()).unwrap_or(u32::MAX));
     }
 
-    fn worth(&self, idle: impl Fn(&V) -> u64) -> Option<f64> {
-        let victim = self.victim()?;
-        // Rates go by the requests of this group alone; how many of the shard's there are to each shows over the longest
-        // time that is known.
-        let oldest = self.oldest().max_by_key(|&place| self.age(place))?;
-        let own = f64::from(self.age(oldest)) + 1.0;
-        #[expect(clippy::cast_precision_loss, reason = "53 bits tell ages apart")]
-        let shard = idle(&self.entries[oldest].value) as f64 + 1.0;
-        Some(f64::from(self.rate(victim)) * own / shard)
+    fn remove(&mut self, place: Place, hash: u64, cause: RemovalCause) {
+        let history = self.entries.note(place).history;
+        self.entries.remove(place);
+        if cause == RemovalCause::Expired {
+            self.rates.ended(history.class, history.age(self.now));
+        }
+        self.ghosts.insert(hash, History { left: Some(cause), ..history });
+        self.forget();
     }
 
-    fn evict(&mut self, in_shard: usize, dead: impl Fn(&V) -> bool) -> Option<(K, V)> {
+    fn victim(&mut self, in_shard: usize, dead: impl Fn(Place) -> bool) -> Option<Place> {
         if self.entries.len() == 0 {
             return None;
         }
         self.filling = false;
         self.set_capacity(in_shard);
-        let expired = self.oldest().find(|&place| dead(&self.entries[place].value));
-        if let Some(place) = expired {
-            return Some(self.take_out(place, Left::Expired));
+        if let Some(expired) = self.oldest().find(|&place| dead(place)) {
+            return Some(expired);
         }
         self.judge();
-        self.victim().map(|place| self.take_out(place, Left::Evicted))
+        self.next()
     }
 
-    fn extract(&mut self, mut gone: impl FnMut(&V) -> bool) -> Vec<(K, V)> {
-        let mut extracted = vec![];
-        for place in self.entries.places() {
-            if self.entries.get(place).is_some_and(|entry| gone(&entry.value)) {
-                let Entry { key, value, .. } = self.entries.remove(place);
-                extracted.push((key, value));
-            }
-        }
-        if self.entries.len() == 0 {
-            self.entries = Chains::default();
-        }
-        self.forget();
-        extracted
+    fn worth(&self, tick: u32) -> Option<f64> {
+        let next = self.next()?;
+        // Rates go by the requests of this group alone; how many of the shard's there are to each shows over the longest
+        // time that is known.
+        let oldest = self.oldest().max_by_key(|&place| self.age(place))?;
+        let own = f64::from(self.age(oldest)) + 1.0;
+        let shard = f64::from(tick.wrapping_sub(self.entries.note(oldest).tick)) + 1.0;
+        Some(f64::from(self.rate(next)) * own / shard)
     }
 
-    fn for_each(&mut self, mut visit: impl FnMut(&K, &mut V)) {
-        for Entry { key, value, .. } in self.entries.iter_mut() {
-            visit(key, value);
-        }
+    fn emptied(&mut self) {
+        self.entries = Lists::default();
     }
 }

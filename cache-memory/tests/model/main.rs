@@ -16,8 +16,9 @@ mod src {
     pub(crate) mod shard;
     pub(crate) mod slot;
     pub(crate) mod store;
+    pub(crate) mod table;
 }
-use src::{policy, quota, shard, slot, store};
+use src::{policy, quota, shard, slot, store, table};
 
 mod sync {
     pub(crate) use super::locks::{

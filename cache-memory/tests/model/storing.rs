@@ -10,12 +10,11 @@ use shuttle::{
 
 use crate::{
     locks::check,
-    policy::{EvictionPolicy, Policy},
+    policy::EvictionPolicy,
     quota::Quota,
     shard::{Held, List},
     slot::Slot,
     store::{AllGone, Arrival, Gone, Group, RemovalCause, Store},
-    sync::Brief,
 };
 
 const NOW: Time = Time { monotonic: 0, wall: 0 };
@@ -58,11 +57,11 @@ impl Fixture {
 
     /// What is reserved is what is stored, at this very moment, and within the bounds. Takes all locks.
     fn validate(&self) {
-        let mut shards: Vec<_> = self.store.shards.iter().map(Brief::lock).collect();
+        let mut shards: Vec<_> = self.store.shards.iter().map(|shard| shard.0.lock()).collect();
         let (mut total, mut fronts, mut groups) = (Held::default(), Held::default(), [Held::default(); 2]);
-        for List { policy, group, held } in shards.iter_mut().flat_map(|shard| &mut shard.lists).flatten() {
+        for List { table, group, held, .. } in shards.iter_mut().flat_map(|shard| shard.lists.iter_mut()) {
             let mut found = Held::default();
-            policy.for_each(|_, slot| {
+            table.for_each(|_, slot| {
                 let sums = [&mut found, &mut groups[group.index], &mut total];
                 sums.into_iter()
                     .chain(group.front.then_some(&mut fronts))

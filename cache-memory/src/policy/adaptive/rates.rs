@@ -26,6 +26,8 @@ pub(super) struct Rates {
     rate: Table,
     /// 32 over the capacity.
     scale: f32,
+    /// The same in units of 2^-32.
+    steps: u64,
 }
 
 type Table = [[f32; BUCKETS]; CLASSES];
@@ -36,7 +38,7 @@ impl Rates {
     pub(super) fn new(capacity: u32) -> Self {
         let rate = std::array::from_fn(|bucket| 1.0 / (bucket as f32 + 1.0));
         let zero = [[0.0; BUCKETS]; CLASSES];
-        let mut rates = Self { reused: zero, ended: zero, rate: [rate; CLASSES], scale: 0.0 };
+        let mut rates = Self { reused: zero, ended: zero, rate: [rate; CLASSES], scale: 0.0, steps: 0 };
         rates.resize(capacity);
         rates
     }
@@ -45,6 +47,7 @@ impl Rates {
     #[expect(clippy::cast_precision_loss, reason = "24 bits tell apart what buckets tell apart")]
     pub(super) fn resize(&mut self, capacity: u32) {
         self.scale = 32.0 / capacity.max(1) as f32;
+        self.steps = (32_u64 << 32).div_ceil(capacity.max(1).into());
     }
 
     /// The rate of reuse to expect of an entry of this class at this age, drawn straight from the middle of one bucket
@@ -97,10 +100,11 @@ impl Rates {
         }
     }
 
+    /// As [`log`](Self::log), rounded down.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative")]
     fn bucket(&self, age: u32) -> usize {
-        (self.log(age) as usize).min(BUCKETS - 1)
+        let steps = 1 + ((u64::from(age) * self.steps) >> 32);
+        (steps.ilog2() as usize).min(BUCKETS - 1)
     }
 
     /// The binary logarithm of 1 + 32 age / capacity, straight between powers of two: the bits of a floating-point

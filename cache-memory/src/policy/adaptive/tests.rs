@@ -1,30 +1,46 @@
-use std::collections::HashMap;
-
 use proptest::prelude::*;
 
 use super::*;
+use crate::{shard::Use, table::Table};
 
 /// A cache of so many entries, as the store makes one.
 struct Cache {
-    policy: Adaptive<u64, u64>,
+    policy: Adaptive,
+    table: Table<u64, ()>,
     capacity: usize,
 }
 
 impl Cache {
     fn new(capacity: usize) -> Self {
-        Self { policy: Adaptive::default(), capacity }
+        Self { policy: Adaptive::default(), table: Table::default(), capacity }
+    }
+
+    fn find(&self, key: u64) -> Option<Place> {
+        self.table.find(hash(key), &key)
     }
 
     /// Whether `key` was there; it is now.
     fn request(&mut self, key: u64) -> bool {
-        if let Lookup::Hit(_) = self.policy.lookup(hash(key), &key, |_| true) {
+        if let Some(place) = self.find(key) {
+            self.policy.used(&[Use { place, ..Use::default() }]);
             return true;
         }
-        if self.policy.entries.len() == self.capacity {
-            assert!(self.policy.evict(self.capacity, |_| false).is_some());
+        if self.table.len() == self.capacity {
+            let victim = self.policy.victim(self.capacity, |_| false).unwrap();
+            self.take_out(victim, RemovalCause::Evicted);
         }
-        self.policy.insert(hash(key), key, key);
+        self.insert(key);
         false
+    }
+
+    fn insert(&mut self, key: u64) {
+        let place = self.table.insert(hash(key), key, ());
+        self.policy.insert(place, hash(key), 0);
+    }
+
+    fn take_out(&mut self, place: Place, cause: RemovalCause) {
+        let (hash, ..) = self.table.remove(place);
+        self.policy.remove(place, hash, cause);
     }
 
     fn hits(&mut self, keys: impl IntoIterator<Item = u64>) -> usize {
@@ -82,53 +98,39 @@ fn hot_set_that_shifts_is_followed() {
 }
 
 #[test]
-fn replaced_entry_keeps_its_history() {
+fn entry_that_was_removed_and_comes_back_keeps_its_history() {
     let mut cache = Cache::new(10);
     cache.hits((0..10).cycle().take(50));
-    let uses = |cache: &Cache| {
-        let place = cache.policy.entries.find(hash(3), |entry| entry.key == 3).unwrap();
-        cache.policy.entries[place].history.uses
-    };
+    let uses = |cache: &Cache| cache.policy.entries.note(cache.find(3).unwrap()).history.uses;
     let before = uses(&cache);
-    assert_eq!(cache.policy.remove(hash(3), &3), Some((3, 3)));
-    cache.policy.insert(hash(3), 3, 4);
+    cache.take_out(cache.find(3).unwrap(), RemovalCause::Removed);
+    cache.insert(3);
     assert_eq!(uses(&cache), before + 1);
 }
 
 proptest! {
     #[test]
-    fn lists_tables_and_ghosts_stay_in_step(
+    fn lists_and_ghosts_stay_in_step(
         capacity in 1..20_usize,
         steps in proptest::collection::vec((0..10_u8, 0..40_u64), 1..400),
     ) {
         let mut cache = Cache::new(capacity);
-        let mut stored = HashMap::new();
         for (step, key) in steps {
-            match step {
-                0 => prop_assert_eq!(cache.policy.remove(hash(key), &key).map(|it| it.1), stored.remove(&key)),
-                1 => {
-                    let gone = cache.policy.extract(|&value| value % 7 == key % 7);
-                    let expected = stored.extract_if(|_, value| *value % 7 == key % 7).count();
-                    prop_assert_eq!(gone.len(), expected);
-                }
-                2 => prop_assert_eq!(cache.policy.peek(hash(key), &key), stored.get(&key)),
-                3 => {
-                    let found = cache.policy.lookup(hash(key), &key, |_| false);
-                    prop_assert_eq!(matches!(found, Lookup::Gone(..)), stored.remove(&key).is_some());
-                }
-                _ => {
-                    prop_assert_eq!(cache.request(key), stored.contains_key(&key));
-                    stored.clear();
-                    cache.policy.for_each(|&key, &mut value| assert!(stored.insert(key, value).is_none()));
-                }
+            let causes = [RemovalCause::Removed, RemovalCause::Expired, RemovalCause::Evicted];
+            match (cache.find(key), causes.get(usize::from(step))) {
+                (Some(place), Some(&cause)) => cache.take_out(place, cause),
+                (None, Some(_)) => {}
+                (found, None) => prop_assert_eq!(cache.request(key), found.is_some()),
             }
             let lists = cache.policy.entries.validated();
-            prop_assert_eq!(lists.iter().map(Vec::len).sum::<usize>(), stored.len());
+            let mut placed: Vec<Place> = lists.iter().flatten().map(|&(place, _)| place).collect();
+            placed.sort_unstable();
+            prop_assert_eq!(placed, cache.table.places(|()| true));
             prop_assert!(cache.policy.ghosts.len() <= capacity);
             prop_assert!(cache.policy.queue_target >= 1.0);
-            prop_assert_eq!(cache.policy.worth(|_| 0).is_some(), !stored.is_empty());
-            for (list, entries) in (0..).zip(&lists).skip(1) {
-                prop_assert!(entries.iter().all(|entry| entry.history.class == list), "a class has a list of its own");
+            prop_assert_eq!(cache.policy.worth(0).is_some(), cache.table.len() > 0);
+            for (list, places) in (0..).zip(&lists).skip(1) {
+                prop_assert!(places.iter().all(|(_, it)| it.history.class == list), "a class has a list of its own");
             }
         }
     }
