@@ -204,7 +204,7 @@ impl Adaptive {
         match self.until_learning.checked_sub(requests) {
             Some(left) => self.until_learning = left,
             None => {
-                self.until_learning = (self.capacity / 10).max(64);
+                self.until_learning = (self.capacity / 5).max(128);
                 self.rates.learn();
             }
         }

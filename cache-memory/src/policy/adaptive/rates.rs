@@ -9,7 +9,7 @@ const BUCKETS: usize = 13;
 
 /// How much the new weighs at each [`learn`](Rates::learn): the old fades with a half-life of 138 of them: 14
 /// times the capacity in requests, from a capacity of 640 on.
-const FADE: f32 = 0.995;
+const FADE: f32 = 0.99;
 
 /// A class with few observations counts as if it had seen so many more, spread as those of all classes are.
 const PRIOR: f32 = 8.0;
