@@ -313,19 +313,16 @@ impl Policy for Adaptive {
 
     fn used(&mut self, uses: &[Use]) {
         for &Use { place, tick, .. } in uses {
-            let list = self.entries.list_of(place);
-            let Note { history, tick: last } = self.entries.note_mut(place);
-            *last = tick;
-            let age = history.age(self.now);
-            self.rates.reused(history.class, age);
-            history.last_use = self.now;
-            let list = if age < self.burst {
-                list
-            } else {
-                history.count();
-                history.class
-            };
-            self.entries.renew(place, list);
+            let note = self.entries.note_mut(place);
+            let age = note.history.age(self.now);
+            if age >= self.burst {
+                self.rates.reused(note.history.class, age);
+                note.tick = tick;
+                note.history.last_use = self.now;
+                note.history.count();
+                let class = note.history.class;
+                self.entries.renew(place, class);
+            }
             self.now = self.now.wrapping_add(1);
         }
         self.count(u32::try_from(uses.len()).unwrap_or(u32::MAX));
