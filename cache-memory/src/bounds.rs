@@ -43,8 +43,8 @@ impl Bounds {
     pub(crate) fn shards(&self) -> usize {
         self.shards.unwrap_or_else(|| {
             let processors = std::thread::available_parallelism().map_or(1, usize::from);
-            let by_entries = usize::try_from(self.max_entries / 512).unwrap_or(usize::MAX);
-            let shards = by_entries.min(4 * processors).clamp(1, Self::MAX_SHARDS);
+            let by_entries = usize::try_from(self.max_entries / 256).unwrap_or(usize::MAX);
+            let shards = by_entries.min(16 * processors).clamp(1, Self::MAX_SHARDS);
             // Rounded down: the store rounds up.
             1 << shards.ilog2()
         })
