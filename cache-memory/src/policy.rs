@@ -5,7 +5,7 @@ mod lists;
 mod lru;
 
 use self::{adaptive::Adaptive, lru::Lru};
-use crate::{shard::Use, store::RemovalCause, table::Place};
+use crate::{store::RemovalCause, table::Place};
 
 /// Which entry of a cache goes first when room is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,8 +30,8 @@ pub(crate) trait Policy {
     /// There is an entry at this place now, whose key has this hash.
     fn insert(&mut self, place: Place, hash: u64, tick: u32);
 
-    /// Entries were used, one after the other.
-    fn used(&mut self, uses: &[Use]);
+    /// The entry was used.
+    fn used(&mut self, place: Place, tick: u32);
 
     /// The entry is taken out.
     fn remove(&mut self, place: Place, hash: u64, cause: RemovalCause);
@@ -49,6 +49,7 @@ pub(crate) trait Policy {
 
 /// The order of one group in one shard, by the policy that was chosen.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are few, and a hit is spared a look elsewhere")]
 pub(crate) enum Order {
     Adaptive(Adaptive),
     Lru(Lru),
@@ -78,8 +79,9 @@ impl Policy for Order {
         either!(self, policy => policy.insert(place, hash, tick));
     }
 
-    fn used(&mut self, uses: &[Use]) {
-        either!(self, policy => policy.used(uses));
+    #[inline]
+    fn used(&mut self, place: Place, tick: u32) {
+        either!(self, policy => policy.used(place, tick));
     }
 
     fn remove(&mut self, place: Place, hash: u64, cause: RemovalCause) {

@@ -16,7 +16,9 @@ use crate::{
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Shard<K, V> {
-    pub(crate) requests: Requests,
+    /// Counts requests, to tell for how many of them an entry was not used. Wraps.
+    pub(crate) tick: u32,
+    pub(crate) counts: Counts,
     pub(crate) lists: Lists<K, V>,
 }
 
@@ -26,32 +28,6 @@ pub(crate) struct Lists<K, V> {
     first: Option<List<K, V>>,
     others: Vec<Option<List<K, V>>>,
 }
-
-/// What was asked for.
-///
-/// Uses are written down here and told to the policies many at a time, before anything depends on their order. A use
-/// moves links that are anywhere in memory: one by one, each would have to arrive before the next lock is taken; together
-/// they are fetched at once. As in X. Ding, S. Jiang and X. Zhang, "BP-Wrapper: a system framework making any replacement
-/// algorithms (almost) lock contention free", ICDE 2009, but nothing is decided before all is told.
-#[derive(Debug, Default)]
-#[repr(C)]
-pub(crate) struct Requests {
-    /// Their number, to tell for how many of them an entry was not used. Wraps.
-    pub(crate) tick: u32,
-    noted: u32,
-    pub(crate) counts: Counts,
-    uses: [Use; MOST_NOTED],
-}
-
-/// An entry was used.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Use {
-    pub(crate) group: u32,
-    pub(crate) place: Place,
-    pub(crate) tick: u32,
-}
-
-const MOST_NOTED: usize = 32;
 
 /// What was done, counted where it is done, under the lock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -67,7 +43,7 @@ pub(crate) struct Counts {
 #[derive(Debug)]
 pub(crate) struct List<K, V> {
     pub(crate) table: Table<K, Slot<V>>,
-    order: Order,
+    pub(crate) order: Order,
     pub(crate) group: Arc<Group>,
     pub(crate) held: Held,
 }
@@ -99,22 +75,9 @@ pub(crate) enum Scope {
     All,
 }
 
-impl Requests {
-    /// Counts a use of an entry, in the request that was counted last.
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "there are fewer groups")]
-    pub(crate) fn hit(&mut self, group: usize, place: Place) {
-        self.counts.hits += 1;
-        if let Some(next) = self.uses.get_mut(self.noted as usize) {
-            *next = Use { group: group as u32, place, tick: self.tick };
-            self.noted += 1;
-        }
-    }
-}
-
 impl<K, V> Default for Shard<K, V> {
     fn default() -> Self {
-        Self { requests: Requests::default(), lists: Lists { first: None, others: Vec::new() } }
+        Self { tick: 0, counts: Counts::default(), lists: Lists { first: None, others: Vec::new() } }
     }
 }
 
@@ -125,6 +88,17 @@ impl<K, V> Lists<K, V> {
             None => self.first.as_mut(),
             Some(other) => self.others.get_mut(other)?.as_mut(),
         }
+    }
+
+    /// The list of a group, and where an entry of it is.
+    #[inline]
+    pub(crate) fn find<Q>(&mut self, group: usize, hash: u64, key: &Q) -> Option<(&mut List<K, V>, Place)>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        let list = self.get_mut(group)?;
+        let place = list.table.find(hash, key)?;
+        Some((list, place))
     }
 
     fn iter(&self) -> impl Iterator<Item = &List<K, V>> {
@@ -155,54 +129,18 @@ impl<K, V> Lists<K, V> {
 }
 
 impl<K, V> Shard<K, V> {
-    /// An entry, and where its use is to be noted.
-    #[inline]
-    pub(crate) fn find<Q>(
-        &mut self,
-        group: usize,
-        hash: u64,
-        key: &Q,
-    ) -> Option<(Place, &mut Slot<V>, &mut Requests)>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        let table = &mut self.lists.get_mut(group)?.table;
-        let place = table.find(hash, key)?;
-        Some((place, table.value_mut(place), &mut self.requests))
-    }
-
-    /// Counts a request.
-    #[inline]
-    pub(crate) fn request(&mut self) {
-        self.requests.tick = self.requests.tick.wrapping_add(1);
-        if self.requests.noted as usize == MOST_NOTED {
-            self.settle();
-        }
-    }
-
-    /// Tells the policies of the uses that were noted. Before an entry comes or goes.
-    #[inline(never)]
-    pub(crate) fn settle(&mut self) {
-        let noted = std::mem::take(&mut self.requests.noted) as usize;
-        for uses in self.requests.uses[..noted].chunk_by(|one, next| one.group == next.group) {
-            if let [Use { group, .. }, ..] = uses
-                && let Some(list) = self.lists.get_mut(*group as usize)
-            {
-                list.order.used(uses);
-            }
-        }
-    }
-
     /// Takes the entry out that is at `place`. Its room stays reserved.
     pub(crate) fn take_out(&mut self, group: usize, place: Place, cause: RemovalCause) -> Option<Gone<K, V>> {
-        self.settle();
-        self.requests.counts.expirations += u64::from(cause == RemovalCause::Expired);
+        self.counts.expirations += u64::from(cause == RemovalCause::Expired);
         Some(self.lists.get_mut(group)?.take_out(place, cause))
     }
 
     /// Takes out all entries that are `gone`.
-    pub(crate) fn extract(&mut self, cause: RemovalCause, gone: impl Fn(usize, &Slot<V>) -> bool) -> Vec<Gone<K, V>> {
-        self.settle();
+    pub(crate) fn extract(
+        &mut self,
+        cause: RemovalCause,
+        gone: impl Fn(usize, &Slot<V>) -> bool,
+    ) -> Vec<Gone<K, V>> {
         let mut all = vec![];
         for list in self.lists.iter_mut() {
             let index = list.group.index;
@@ -214,7 +152,7 @@ impl<K, V> Shard<K, V> {
             }
         }
         if cause == RemovalCause::Expired {
-            self.requests.counts.expirations += all.len() as u64;
+            self.counts.expirations += all.len() as u64;
         }
         all
     }
@@ -226,8 +164,7 @@ impl<K, V> Shard<K, V> {
         now: Time,
         gone: &mut AllGone<K, V>,
     ) -> Option<(&Group, u64)> {
-        self.settle();
-        let (in_shard, tick) = (self.held(Scope::All).entries, self.requests.tick);
+        let (in_shard, tick) = (self.held(Scope::All).entries, self.tick);
         let list = match scope {
             Scope::Group(index) => self.lists.get_mut(index)?,
             Scope::Fronts | Scope::All => {
@@ -248,10 +185,10 @@ impl<K, V> Shard<K, V> {
         let List { table, order, .. } = list;
         let victim = order.victim(in_shard, |place| !table.value(place).is_live(now))?;
         let cause = if table.value(victim).is_live(now) {
-            self.requests.counts.evictions += 1;
+            self.counts.evictions += 1;
             RemovalCause::Evicted
         } else {
-            self.requests.counts.expirations += 1;
+            self.counts.expirations += 1;
             RemovalCause::Expired
         };
         let evicted = list.take_out(victim, cause);
@@ -279,10 +216,10 @@ impl<K, V> List<K, V> {
 
     /// Puts another value in the place of that of an entry, which counts as a use.
     pub(crate) fn replace(&mut self, place: Place, slot: Slot<V>, tick: u32) -> Slot<V> {
+        self.order.used(place, tick);
         self.held.add(slot.weight);
         let old = std::mem::replace(self.table.value_mut(place), slot);
         self.held.remove(old.weight);
-        self.order.used(&[Use { group: 0, place, tick }]);
         old
     }
 

@@ -15,9 +15,9 @@ use equivalent::Equivalent;
 use smallvec::SmallVec;
 
 use crate::{
-    policy::EvictionPolicy,
+    policy::{EvictionPolicy, Policy},
     quota::Quota,
-    shard::{Counts, Held, Scope, Shard},
+    shard::{Counts, Held, List, Scope, Shard},
     slot::Slot,
     sync::{Brief, BriefGuard},
     table::Place,
@@ -26,7 +26,7 @@ use crate::{
 /// Entries of several groups under common bounds.
 #[derive(Debug)]
 pub(crate) struct Store<K, V> {
-    pub(crate) shards: Box<[Apart<Brief<Shard<K, V>>>]>,
+    pub(crate) shards: Box<[Locked<K, V>]>,
     total: Quota,
     /// What the groups in front take together, and their share: beyond it they make room among
     /// themselves.
@@ -34,10 +34,10 @@ pub(crate) struct Store<K, V> {
     policy: EvictionPolicy,
 }
 
-/// Aligned so that two locks never share a cache line.
+/// A shard and its lock, aligned so that no two of them share a cache line.
 #[derive(Debug)]
 #[repr(align(64))]
-pub(crate) struct Apart<T>(pub(crate) T);
+pub(crate) struct Locked<K, V>(pub(crate) Brief<Shard<K, V>>);
 
 /// A set of entries with a byte bound of its own.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl<K, V> Store<K, V> {
 
 impl<K: Eq, V> Store<K, V> {
     pub(crate) fn new(shards: usize, total: Quota, fronts: Quota, policy: EvictionPolicy) -> Self {
-        let shard = || Apart(Brief::new(Shard::default()));
+        let shard = || Locked(Brief::new(Shard::default()));
         Self { shards: (0..shards.next_power_of_two()).map(|_| shard()).collect(), total, fronts, policy }
     }
 
@@ -128,24 +128,23 @@ impl<K: Eq, V> Store<K, V> {
         Q: Equivalent<K> + ?Sized,
     {
         let mut shard = self.shard(hash);
-        shard.request();
-        match shard.find(group, hash, key) {
-            Some((place, slot, requests)) if slot.is_live(now) => {
-                requests.hit(group, place);
-                hit(&mut slot.value)
+        let Shard { tick, counts, lists } = &mut *shard;
+        *tick = tick.wrapping_add(1);
+        if let Some((List { table, order, .. }, place)) = lists.find(group, hash, key) {
+            let slot = table.value_mut(place);
+            if slot.is_live(now) {
+                counts.hits += 1;
+                order.used(place, *tick);
+                return hit(&mut slot.value);
             }
-            Some((place, ..)) => {
-                shard.requests.counts.misses += 1;
-                let gone = self.take_out(&mut shard, group, place, RemovalCause::Expired);
-                drop(shard);
-                miss(gone)
-            }
-            None => {
-                shard.requests.counts.misses += 1;
-                drop(shard);
-                miss(None)
-            }
+            counts.misses += 1;
+            let expired = self.take_out(&mut shard, group, place, RemovalCause::Expired);
+            drop(shard);
+            return miss(expired);
         }
+        counts.misses += 1;
+        drop(shard);
+        miss(None)
     }
 
     /// [`get`](Self::get) that counts neither as a read nor as a use.
@@ -161,10 +160,12 @@ impl<K: Eq, V> Store<K, V> {
         V: Clone,
     {
         let mut shard = self.shard(hash);
-        match shard.find(group, hash, key) {
-            Some((_, slot, _)) if slot.is_live(now) => (Some(slot.value.clone()), None),
-            Some((place, ..)) => (None, self.take_out(&mut shard, group, place, RemovalCause::Expired)),
-            None => (None, None),
+        let Some((list, place)) = shard.lists.find(group, hash, key) else { return (None, None) };
+        let slot = list.table.value(place);
+        if slot.is_live(now) {
+            (Some(slot.value.clone()), None)
+        } else {
+            (None, self.take_out(&mut shard, group, place, RemovalCause::Expired))
         }
     }
 
@@ -190,26 +191,25 @@ impl<K: Eq, V> Store<K, V> {
             if !guard.holds() {
                 return Ok(());
             }
-            shard.request();
-            shard.settle();
-            let tick = shard.requests.tick;
+            shard.tick = shard.tick.wrapping_add(1);
+            let tick = shard.tick;
             // One that is replaced gives its place and its room: no other has to go for it.
-            let mut room = match shard.find(group.index, hash, &key).map(|(place, old, _)| (place, old.weight)) {
+            let mut room = match shard.lists.find(group.index, hash, &key) {
                 None => self.reserve(group, slot.weight),
-                Some((place, old)) => match self.exchange(group, old, slot.weight) {
-                    Ok(()) => {
-                        shard.requests.counts.insertions += 1;
-                        if let Some(list) = shard.lists.get_mut(group.index) {
+                Some((list, place)) => {
+                    match self.exchange(group, list.table.value(place).weight, slot.weight) {
+                        Ok(()) => {
                             let slot = list.replace(place, slot, tick);
+                            shard.counts.insertions += 1;
                             gone.push(Gone { key, slot, cause: RemovalCause::Replaced, group: group.index });
+                            return Ok(());
                         }
-                        return Ok(());
+                        Err(scope) => {
+                            gone.extend(shard.take_out(group.index, place, RemovalCause::Replaced));
+                            Err(scope)
+                        }
                     }
-                    Err(scope) => {
-                        gone.extend(shard.take_out(group.index, place, RemovalCause::Replaced));
-                        Err(scope)
-                    }
-                },
+                }
             };
             while let Err(scope) = room
                 && (was_elsewhere || !self.is_small(&shard, scope, group))
@@ -224,7 +224,7 @@ impl<K: Eq, V> Store<K, V> {
             }
             match room {
                 Ok(()) => {
-                    shard.requests.counts.insertions += 1;
+                    shard.counts.insertions += 1;
                     shard.lists.of(group, self.policy).insert(hash, key, slot, tick);
                     return Ok(());
                 }
@@ -247,7 +247,7 @@ impl<K: Eq, V> Store<K, V> {
         if !guard.holds() {
             return None;
         }
-        let (place, ..) = shard.find(group, hash, key)?;
+        let (_, place) = shard.lists.find(group, hash, key)?;
         self.take_out(&mut shard, group, place, RemovalCause::Removed)
     }
 
@@ -294,7 +294,7 @@ impl<K: Eq, V> Store<K, V> {
     /// What was done since the store was made.
     pub(crate) fn counts(&self) -> Counts {
         self.shards.iter().fold(Counts::default(), |sum, shard| {
-            let Counts { hits, misses, insertions, evictions, expirations } = shard.0.lock().requests.counts;
+            let Counts { hits, misses, insertions, evictions, expirations } = shard.0.lock().counts;
             Counts {
                 hits: sum.hits + hits,
                 misses: sum.misses + misses,

@@ -77,7 +77,8 @@ impl<K, V> Table<K, V> {
 
     fn append(&mut self, entry: Option<Entry<K, V>>) -> Place {
         grow(&mut self.entries);
-        let place = Place::try_from(self.entries.len()).expect("a shard of 2^32 entries does not fit into memory");
+        let place =
+            Place::try_from(self.entries.len()).expect("a shard of 2^32 entries does not fit into memory");
         self.entries.push(entry);
         place
     }

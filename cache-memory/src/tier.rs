@@ -140,7 +140,8 @@ impl Tier for MemoryTier {
             (key.as_str().len() as u64).saturating_add(entry.size).saturating_add(Self::ENTRY_OVERHEAD);
         // What was created in the future could not be served, but has to replace what is there.
         let expires_at = if entry.created_at > now.wall { Some(now.wall) } else { entry.expires_at };
-        let slot = Slot::until(Kept { entry: entry.clone(), hits: 0, last: seconds(now) }, weight, expires_at, now);
+        let slot =
+            Slot::until(Kept { entry: entry.clone(), hits: 0, last: seconds(now) }, weight, expires_at, now);
         let mut gone = AllGone::new();
         let group = self.group(key.category());
         let arrival = Arrival { hash: key.hash(), key: key.as_str().into(), slot, now };
@@ -161,7 +162,13 @@ impl Tier for MemoryTier {
             if slot.is_live(now) {
                 let Kept { entry, hits, .. } = &slot.value;
                 let (created_at, expires_at) = (entry.created_at, entry.expires_at);
-                list.push(EntryInfo::new(name.to_string(), slot.weight, created_at, expires_at, (*hits).into()));
+                list.push(EntryInfo::new(
+                    name.to_string(),
+                    slot.weight,
+                    created_at,
+                    expires_at,
+                    (*hits).into(),
+                ));
             }
         });
         list.into_iter().for_each(visit);

@@ -25,11 +25,12 @@
 //! ## Rules
 //!
 //! With C for the number of entries that fit: as many as there are when room is needed, of all categories together. A
-//! use at an age under C / 20 is part of a *burst*: one action of the program, which says nothing about the next.
+//! use less than C / 20 requests after the last one that counted belongs to one *burst* with it: one action of the
+//! program, which says nothing about the next.
 //!
-//! 1. **Class.** 0 for a new entry; 1, 2, 3 for one that was used again and had up to 2, up to 4, or more uses. Uses in a
-//!    burst do not count.
-//! 2. **A hit** makes the entry the newest of the list of its class; in a burst, of the list it is in.
+//! 1. **Class.** 0 for a new entry; 1, 2, 3 for one that was used again and had up to 2, up to 4, or more uses.
+//! 2. **A hit** makes the entry the newest of the list of its class. In a burst it changes nothing at all, neither class
+//!    nor age, so that what is used all the time costs least.
 //! 3. **A new entry** becomes the newest of the queue. While nothing had to be evicted yet, it is taken for one of
 //!    class 1: an empty cache has no reason to doubt.
 //! 4. **What comes back** from the ghosts has one use more. It goes to main if the queue is not short, or if its last use
@@ -42,8 +43,8 @@
 //! 7. **H** is judged before every fourth eviction: if the oldest of the queue has more than 1.2 times the rate of main's
 //!    victim, H grows by 0.8, else it shrinks by 0.8, between 1 and 0.9 C. While one of them is empty, H stays.
 //!
-//! How rates follow from the counts is told in [`rates`]. They are drawn anew every C / 10 requests, but not more often
-//! than every 64, and the counts fade.
+//! How rates follow from the counts is told in [`rates`]. They are drawn anew every C / 5 requests, but not more often
+//! than every 128, and the counts fade.
 //!
 //! Several categories of one cache have lists, ghosts and rates each. When room has to be made among them, the one gives
 //! whose next victim has the lowest rate, converted from requests for this category to requests for all.
@@ -93,7 +94,7 @@ use hashlink::LinkedHashMap;
 
 use self::rates::Rates;
 use super::{Policy, lists::Lists};
-use crate::{shard::Use, store::RemovalCause, table::Place};
+use crate::{store::RemovalCause, table::Place};
 
 /// See the chapter above.
 #[derive(Debug)]
@@ -109,7 +110,7 @@ pub(crate) struct Adaptive {
     queue_target: f32,
     /// Counts requests: hits and insertions. Wraps, so that ages are right up to 2^32 requests.
     now: u32,
-    until_learning: u32,
+    learns_at: u32,
     /// Evictions until H is judged.
     until_judging: u8,
     /// Nothing had to go yet.
@@ -162,8 +163,8 @@ const JUDGED_EVERY: u8 = 4;
 /// By so much.
 const STEP: f32 = 0.2 * JUDGED_EVERY as f32;
 
-/// As many uses are told apart.
-const MAX_USES: u8 = 15;
+/// Further ones do not change the class.
+const MAX_USES: u8 = 5;
 
 impl History {
     fn age(self, now: u32) -> u32 {
@@ -172,12 +173,14 @@ impl History {
 
     /// One more use, which counts for the class.
     fn count(&mut self) {
-        self.uses = (self.uses + 1).min(MAX_USES);
-        self.class = match self.uses {
-            ..=2 => 1,
-            3..=4 => 2,
-            _ => 3,
-        };
+        if self.uses < MAX_USES {
+            self.uses += 1;
+            self.class = match self.uses {
+                ..=2 => 1,
+                3..=4 => 2,
+                _ => 3,
+            };
+        }
     }
 }
 
@@ -191,7 +194,7 @@ impl Default for Adaptive {
             burst: 1,
             queue_target: 1.0,
             now: 0,
-            until_learning: 0,
+            learns_at: 1,
             until_judging: 0,
             filling: true,
         }
@@ -199,15 +202,17 @@ impl Default for Adaptive {
 }
 
 impl Adaptive {
-    /// So many requests came.
-    fn count(&mut self, requests: u32) {
-        match self.until_learning.checked_sub(requests) {
-            Some(left) => self.until_learning = left,
-            None => {
-                self.until_learning = (self.capacity / 5).max(128);
-                self.rates.learn();
-            }
+    fn request(&mut self) {
+        self.now = self.now.wrapping_add(1);
+        if self.now == self.learns_at {
+            self.learn();
         }
+    }
+
+    #[cold]
+    fn learn(&mut self) {
+        self.learns_at = self.now.wrapping_add((self.capacity / 5).max(128));
+        self.rates.learn();
     }
 
     fn set_capacity(&mut self, entries: usize) {
@@ -307,25 +312,22 @@ impl Policy for Adaptive {
         };
         self.entries.insert(place, list, Note { history, tick });
         self.set_capacity(self.entries.len().max(self.capacity as usize));
-        self.now = now.wrapping_add(1);
-        self.count(1);
+        self.request();
     }
 
-    fn used(&mut self, uses: &[Use]) {
-        for &Use { place, tick, .. } in uses {
-            let note = self.entries.note_mut(place);
-            let age = note.history.age(self.now);
-            if age >= self.burst {
-                self.rates.reused(note.history.class, age);
-                note.tick = tick;
-                note.history.last_use = self.now;
-                note.history.count();
-                let class = note.history.class;
-                self.entries.renew(place, class);
-            }
-            self.now = self.now.wrapping_add(1);
+    #[inline(never)]
+    fn used(&mut self, place: Place, tick: u32) {
+        let note = self.entries.note_mut(place);
+        let age = note.history.age(self.now);
+        if age >= self.burst {
+            self.rates.reused(note.history.class, age);
+            note.tick = tick;
+            note.history.last_use = self.now;
+            note.history.count();
+            let class = note.history.class;
+            self.entries.renew(place, class);
         }
-        self.count(u32::try_from(uses.len()).unwrap_or(u32::MAX));
+        self.request();
     }
 
     fn remove(&mut self, place: Place, hash: u64, cause: RemovalCause) {

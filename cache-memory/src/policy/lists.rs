@@ -45,12 +45,6 @@ impl<N: Default, const L: usize> Lists<N, L> {
         self.links[usize::from(list)].newer.checked_sub(Self::ENDS)
     }
 
-    /// The list that a place is in.
-    #[inline]
-    pub(super) fn list_of(&self, place: Place) -> u8 {
-        self.links[Self::at(place) as usize].list
-    }
-
     #[inline]
     pub(super) fn note(&self, place: Place) -> &N {
         &self.links[Self::at(place) as usize].note

@@ -1,7 +1,7 @@
 //! Least recently used first.
 
 use super::{Policy, lists::Lists};
-use crate::{shard::Use, store::RemovalCause, table::Place};
+use crate::{store::RemovalCause, table::Place};
 
 /// Exact LRU: the oldest of the list is the entry whose last use is longest ago. Noted is the tick of that.
 #[derive(Debug, Default)]
@@ -14,11 +14,10 @@ impl Policy for Lru {
         self.0.insert(place, LIST, tick);
     }
 
-    fn used(&mut self, uses: &[Use]) {
-        for &Use { place, tick, .. } in uses {
-            *self.0.note_mut(place) = tick;
-            self.0.renew(place, LIST);
-        }
+    #[inline]
+    fn used(&mut self, place: Place, tick: u32) {
+        *self.0.note_mut(place) = tick;
+        self.0.renew(place, LIST);
     }
 
     fn remove(&mut self, place: Place, _: u64, _: RemovalCause) {

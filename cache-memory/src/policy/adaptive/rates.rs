@@ -7,7 +7,7 @@ pub(super) const CLASSES: usize = 4;
 /// capacity, each further one twice as wide, and the last one everything from 128 times the capacity.
 const BUCKETS: usize = 13;
 
-/// How much the new weighs at each [`learn`](Rates::learn): the old fades with a half-life of 138 of them: 14
+/// How much the new weighs at each [`learn`](Rates::learn): the old fades with a half-life of 69 of them: 14
 /// times the capacity in requests, from a capacity of 640 on.
 const FADE: f32 = 0.99;
 

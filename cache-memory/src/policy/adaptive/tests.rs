@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{shard::Use, table::Table};
+use crate::table::Table;
 
 /// A cache of so many entries, as the store makes one.
 struct Cache {
@@ -22,7 +22,7 @@ impl Cache {
     /// Whether `key` was there; it is now.
     fn request(&mut self, key: u64) -> bool {
         if let Some(place) = self.find(key) {
-            self.policy.used(&[Use { place, ..Use::default() }]);
+            self.policy.used(place, 0);
             return true;
         }
         if self.table.len() == self.capacity {
@@ -100,7 +100,7 @@ fn hot_set_that_shifts_is_followed() {
 #[test]
 fn entry_that_was_removed_and_comes_back_keeps_its_history() {
     let mut cache = Cache::new(10);
-    cache.hits((0..10).cycle().take(50));
+    cache.hits((0..10).cycle().take(20));
     let uses = |cache: &Cache| cache.policy.entries.note(cache.find(3).unwrap()).history.uses;
     let before = uses(&cache);
     cache.take_out(cache.find(3).unwrap(), RemovalCause::Removed);
