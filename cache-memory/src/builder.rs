@@ -91,8 +91,8 @@ impl<K: Hash + Eq, V: Clone> Builder<K, V> {
     }
 
     /// How many locks the entries are spread over, rounded up to a power of two. With one, the policy sees all
-    /// entries at once; with more, those of each by themselves. Without this: one for every 512 entries, at most four
-    /// for every processor.
+    /// entries at once; with more, those of each by themselves. Without this: one for every 256 entries, at most
+    /// sixteen for every processor.
     pub fn shards(mut self, shards: usize) -> Self {
         self.bounds.shards = Some(shards);
         self
