@@ -38,13 +38,13 @@ impl Bounds {
         Quota::new(self.max_entries, self.max_bytes)
     }
 
-    /// How many locks: without a choice, enough for the processors, but not so many that a shard has too
-    /// few entries to choose from.
-    pub(crate) fn shards(&self) -> usize {
+    /// How many locks: without a choice, so many for each processor, but not so many that a shard has too few entries to
+    /// choose from.
+    pub(crate) fn shards(&self, per_processor: usize, entries: u64) -> usize {
         self.shards.unwrap_or_else(|| {
             let processors = std::thread::available_parallelism().map_or(1, usize::from);
-            let by_entries = usize::try_from(self.max_entries / 256).unwrap_or(usize::MAX);
-            let shards = by_entries.min(16 * processors).clamp(1, Self::MAX_SHARDS);
+            let by_entries = usize::try_from(self.max_entries / entries).unwrap_or(usize::MAX);
+            let shards = by_entries.min(per_processor * processors).clamp(1, Self::MAX_SHARDS);
             // Rounded down: the store rounds up.
             1 << shards.ilog2()
         })

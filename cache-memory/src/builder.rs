@@ -120,7 +120,8 @@ impl<K: Hash + Eq, V: Clone> Builder<K, V> {
 
     pub(crate) fn build_unchecked(self) -> MemoryCache<K, V> {
         let unbounded = Quota::new(u64::MAX, u64::MAX);
-        let store = Store::new(self.bounds.shards(), self.bounds.quota(), unbounded, self.bounds.policy);
+        let store =
+            Store::new(self.bounds.shards(16, 256), self.bounds.quota(), unbounded, self.bounds.policy);
         let group = Group { index: 0, name: "".into(), quota: None, front: false };
         MemoryCache::new(store, group, self.clock, self.options)
     }

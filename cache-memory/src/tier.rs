@@ -274,7 +274,8 @@ impl MemoryTierBuilder {
         self
     }
 
-    /// How many locks the entries are spread over; see [`Builder::shards`](crate::Builder::shards).
+    /// How many locks the entries are spread over; see [`Builder::shards`](crate::Builder::shards). Without this: one for
+    /// every 512 entries, at most four for every processor.
     pub fn shards(mut self, shards: usize) -> Self {
         self.bounds.shards = Some(shards);
         self
@@ -304,7 +305,8 @@ impl MemoryTierBuilder {
         let Bounds { max_entries, max_bytes, .. } = self.bounds;
         let fronts = Quota::new(share(max_entries, self.front_share), share(max_bytes, self.front_share));
         MemoryTier {
-            store: Store::new(self.bounds.shards(), self.bounds.quota(), fronts, self.bounds.policy),
+            // Each category has lists of its own in each of them.
+            store: Store::new(self.bounds.shards(4, 512), self.bounds.quota(), fronts, self.bounds.policy),
             groups: RwLock::default(),
             clock: self.clock,
             observer: OnceLock::new(),
