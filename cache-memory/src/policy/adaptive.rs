@@ -40,8 +40,9 @@
 //! 5. **Main's victim** is the oldest entry of a main list: of the three, the one with the lowest rate of reuse.
 //! 6. **Eviction.** If the oldest entry of a list is out of time, it goes. Else, if the queue is *short*, shorter than H,
 //!    main's victim goes, else the oldest of the queue. Its history becomes a ghost.
-//! 7. **H** is judged before every fourth eviction: if the oldest of the queue has more than 1.2 times the rate of main's
-//!    victim, H grows by 0.8, else it shrinks by 0.8, between 1 and 0.9 C. While one of them is empty, H stays.
+//! 7. **H** is judged before every fourth eviction, or the first one from then on that finds entries in both queue and main: if the
+//!    oldest of the queue has more than 1.2 times the rate of main's victim, H grows by 0.8, else it shrinks by 0.8,
+//!    between 1 and 0.9 C.
 //!
 //! How rates follow from the counts is told in [`rates`]. They are drawn anew every C / 5 requests, but not more often
 //! than every 128, and the counts fade.
@@ -77,9 +78,8 @@
 //! Keys that are each used a few times at one distance and then never again: what was measured of those before says
 //! that they come back, and they do not. On made-up workloads of such keys in blocks, LRU was up to 16 points better if
 //! the distance was just the capacity, at most 1 up to 80 % of it; with every tenth request a scan, up to 32 at 90 %;
-//! beside a hot set, up to 10. It was much the same for a hundred entries and for a thousand. If such keys come in
-//! strict rotation, the queue may be empty each time that H is judged: H stays at 1, and LRU was up to 50 points
-//! better. With a handful of entries there is too little to measure from, and chance decides.
+//! beside a hot set, up to 10. It was much the same for a hundred entries and for a thousand. With a handful of
+//! entries there is too little to measure from, and chance decides.
 //!
 //! ## What it is built from
 //!
@@ -252,15 +252,13 @@ impl Adaptive {
     /// Judges H, if it is time.
     #[expect(clippy::cast_precision_loss, reason = "a fraction of C")]
     fn judge(&mut self) {
-        let Some(left) = self.until_judging.checked_sub(1) else {
+        if let Some(left) = self.until_judging.checked_sub(1) {
+            self.until_judging = left;
+        } else if let (Some(queued), Some(victim)) = (self.entries.oldest(QUEUE), self.main_victim()) {
             self.until_judging = JUDGED_EVERY - 1;
-            if let (Some(queued), Some(victim)) = (self.entries.oldest(QUEUE), self.main_victim()) {
-                let step = if self.rate(queued) > 1.2 * self.rate(victim) { STEP } else { -STEP };
-                self.queue_target = (self.queue_target + step).min(0.9 * self.capacity as f32).max(1.0);
-            }
-            return;
-        };
-        self.until_judging = left;
+            let step = if self.rate(queued) > 1.2 * self.rate(victim) { STEP } else { -STEP };
+            self.queue_target = (self.queue_target + step).min(0.9 * self.capacity as f32).max(1.0);
+        }
     }
 
     /// Which entry goes next.

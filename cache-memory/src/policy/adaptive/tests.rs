@@ -135,3 +135,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn h_is_judged_though_every_other_eviction_finds_the_queue_empty() {
+    let mut hits = vec![];
+    for distance in [5, 40, 60, 80] {
+        // Each key twice, and never again.
+        let keys = (0..30_000_u64).flat_map(|at| [1_000 + at, 1_000 + at - distance / 2]);
+        hits.push(Cache::new(100).hits(keys));
+    }
+    assert!(hits.iter().all(|&hits| hits > 29_000), "{hits:?} of 60000; LRU would have half");
+}
