@@ -40,9 +40,9 @@
 //! 5. **Main's victim** is the oldest entry of a main list: of the three, the one with the lowest rate of reuse.
 //! 6. **Eviction.** If the oldest entry of a list is out of time, it goes. Else, if the queue is *short*, shorter than H,
 //!    main's victim goes, else the oldest of the queue. Its history becomes a ghost.
-//! 7. **H** is judged before every fourth eviction, or the first one from then on that finds entries in both queue and main: if the
-//!    oldest of the queue has more than 1.2 times the rate of main's victim, H grows by 0.8, else it shrinks by 0.8,
-//!    between 1 and 0.9 C.
+//! 7. **H** is judged before every fourth eviction, or the first one from then on that finds both queue and main occupied:
+//!    if the oldest of the queue has more than 1.2 times the rate of main's victim, H grows by 0.8, else it shrinks by
+//!    0.8, between 1 and 0.9 C.
 //!
 //! How rates follow from the counts is told in [`rates`]. They are drawn anew every C / 5 requests, but not more often
 //! than every 128, and the counts fade.
