@@ -42,8 +42,11 @@ pub(crate) trait Policy {
     /// What the next one to go is worth, to be compared with those of other groups: in uses per request of the shard.
     fn worth(&self, tick: u32) -> Option<f64>;
 
-    /// No entry is left: what room they took is given back.
-    fn emptied(&mut self);
+    /// The entry is taken out, which says nothing about it.
+    fn discard(&mut self, place: Place);
+
+    /// Gives back room that entries took.
+    fn shrink(&mut self);
 }
 
 /// The order of one group in one shard, by the policy that was chosen.
@@ -95,7 +98,11 @@ impl Policy for Order {
         either!(self, policy => policy.worth(tick))
     }
 
-    fn emptied(&mut self) {
-        either!(self, policy => policy.emptied());
+    fn discard(&mut self, place: Place) {
+        either!(self, policy => policy.discard(place));
+    }
+
+    fn shrink(&mut self) {
+        either!(self, policy => policy.shrink());
     }
 }

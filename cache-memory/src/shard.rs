@@ -19,14 +19,14 @@ pub(crate) struct Shard<K, V> {
     /// Counts requests, to tell for how many of them an entry was not used. Wraps.
     pub(crate) tick: u32,
     pub(crate) counts: Counts,
-    pub(crate) lists: Lists<K, V>,
+    pub(crate) groups: Groups<K, V>,
 }
 
 /// By index of the group; `None` where nothing was stored yet. The first is at hand: a cache for use alone has no other.
 #[derive(Debug)]
-pub(crate) struct Lists<K, V> {
+pub(crate) struct Groups<K, V> {
     first: Option<List<K, V>>,
-    others: Vec<Option<List<K, V>>>,
+    others: Vec<Option<Box<List<K, V>>>>,
 }
 
 /// What was done, counted where it is done, under the lock.
@@ -77,16 +77,16 @@ pub(crate) enum Scope {
 
 impl<K, V> Default for Shard<K, V> {
     fn default() -> Self {
-        Self { tick: 0, counts: Counts::default(), lists: Lists { first: None, others: Vec::new() } }
+        Self { tick: 0, counts: Counts::default(), groups: Groups { first: None, others: Vec::new() } }
     }
 }
 
-impl<K, V> Lists<K, V> {
+impl<K, V> Groups<K, V> {
     #[inline]
     pub(crate) fn get_mut(&mut self, group: usize) -> Option<&mut List<K, V>> {
         match group.checked_sub(1) {
             None => self.first.as_mut(),
-            Some(other) => self.others.get_mut(other)?.as_mut(),
+            Some(other) => self.others.get_mut(other)?.as_deref_mut(),
         }
     }
 
@@ -102,61 +102,33 @@ impl<K, V> Lists<K, V> {
     }
 
     fn iter(&self) -> impl Iterator<Item = &List<K, V>> {
-        self.first.iter().chain(self.others.iter().flatten())
+        self.first.iter().chain(self.others.iter().flatten().map(Box::as_ref))
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut List<K, V>> {
-        self.first.iter_mut().chain(self.others.iter_mut().flatten())
+        self.first.iter_mut().chain(self.others.iter_mut().flatten().map(Box::as_mut))
     }
 
     pub(crate) fn of(&mut self, group: &Arc<Group>, policy: EvictionPolicy) -> &mut List<K, V> {
-        let list = match group.index.checked_sub(1) {
-            None => &mut self.first,
-            Some(other) => {
-                if self.others.len() <= other {
-                    self.others.resize_with(other + 1, || None);
-                }
-                &mut self.others[other]
-            }
-        };
-        list.get_or_insert_with(|| List {
+        let list = || List {
             table: Table::default(),
             order: Order::new(policy),
             group: group.clone(),
             held: Held::default(),
-        })
+        };
+        match group.index.checked_sub(1) {
+            None => self.first.get_or_insert_with(list),
+            Some(other) => {
+                if self.others.len() <= other {
+                    self.others.resize_with(other + 1, || None);
+                }
+                self.others[other].get_or_insert_with(|| Box::new(list()))
+            }
+        }
     }
 }
 
 impl<K, V> Shard<K, V> {
-    /// Takes the entry out that is at `place`. Its room stays reserved.
-    pub(crate) fn take_out(&mut self, group: usize, place: Place, cause: RemovalCause) -> Option<Gone<K, V>> {
-        self.counts.expirations += u64::from(cause == RemovalCause::Expired);
-        Some(self.lists.get_mut(group)?.take_out(place, cause))
-    }
-
-    /// Takes out all entries that are `gone`.
-    pub(crate) fn extract(
-        &mut self,
-        cause: RemovalCause,
-        gone: impl Fn(usize, &Slot<V>) -> bool,
-    ) -> Vec<Gone<K, V>> {
-        let mut all = vec![];
-        for list in self.lists.iter_mut() {
-            let index = list.group.index;
-            let places = list.table.places(|slot| gone(index, slot));
-            all.extend(places.into_iter().map(|place| list.take_out(place, cause)));
-            if list.table.len() == 0 {
-                list.table = Table::default();
-                list.order.emptied();
-            }
-        }
-        if cause == RemovalCause::Expired {
-            self.counts.expirations += all.len() as u64;
-        }
-        all
-    }
-
     /// Hands the entry of a group in scope that its policy gives to `gone`. Its room, so much, stays reserved.
     pub(crate) fn evict(
         &mut self,
@@ -166,9 +138,9 @@ impl<K, V> Shard<K, V> {
     ) -> Option<(&Group, u64)> {
         let (in_shard, tick) = (self.held(Scope::All).entries, self.tick);
         let list = match scope {
-            Scope::Group(index) => self.lists.get_mut(index)?,
+            Scope::Group(index) => self.groups.get_mut(index)?,
             Scope::Fronts | Scope::All => {
-                let mut lists = self.lists.iter_mut().filter(|list| list.is_in(scope));
+                let mut lists = self.groups.iter_mut().filter(|list| list.is_in(scope));
                 // Alone, nearly always, unless the memory is that of a larger cache.
                 match (lists.next()?, lists.next()) {
                     (alone, None) => alone,
@@ -199,7 +171,7 @@ impl<K, V> Shard<K, V> {
 
     /// What there is in scope.
     pub(crate) fn held(&self, scope: Scope) -> Held {
-        self.lists.iter().filter(|list| list.is_in(scope)).fold(Held::default(), |sum, list| Held {
+        self.groups.iter().filter(|list| list.is_in(scope)).fold(Held::default(), |sum, list| Held {
             entries: sum.entries + list.held.entries,
             bytes: sum.bytes.wrapping_add(list.held.bytes),
         })
@@ -209,9 +181,10 @@ impl<K, V> Shard<K, V> {
 impl<K, V> List<K, V> {
     /// Adds an entry under a key that is not there.
     pub(crate) fn insert(&mut self, hash: u64, key: K, slot: Slot<V>, tick: u32) {
-        self.held.add(slot.weight);
+        let weight = slot.weight;
         let place = self.table.insert(hash, key, slot);
         self.order.insert(place, hash, tick);
+        self.held.add(weight);
     }
 
     /// Puts another value in the place of that of an entry, which counts as a use.
@@ -223,11 +196,42 @@ impl<K, V> List<K, V> {
         old
     }
 
-    fn take_out(&mut self, place: Place, cause: RemovalCause) -> Gone<K, V> {
+    /// Takes out the entry that is at `place`. Its room stays reserved.
+    pub(crate) fn take_out(&mut self, place: Place, cause: RemovalCause) -> Gone<K, V> {
         let (hash, key, slot) = self.table.remove(place);
         self.order.remove(place, hash, cause);
         self.held.remove(slot.weight);
         Gone { key, slot, cause, group: self.group.index }
+    }
+
+    /// Takes out all entries. Their room stays reserved.
+    pub(crate) fn clear(&mut self) -> Vec<Gone<K, V>> {
+        let places = self.table.places(|_| true).into_iter();
+        let all = places.map(|place| {
+            let (_, key, slot) = self.table.remove(place);
+            self.order.discard(place);
+            Gone { key, slot, cause: RemovalCause::Removed, group: self.group.index }
+        });
+        let all = all.collect();
+        self.held = Held::default();
+        self.shrink();
+        all
+    }
+
+    /// Takes out all entries whose time is over. Their room stays reserved.
+    pub(crate) fn expire(&mut self, now: Time) -> Vec<Gone<K, V>> {
+        let places = self.table.places(|slot| !slot.is_live(now));
+        let all: Vec<_> =
+            places.into_iter().map(|place| self.take_out(place, RemovalCause::Expired)).collect();
+        if all.len() > self.table.len() {
+            self.shrink();
+        }
+        all
+    }
+
+    fn shrink(&mut self) {
+        self.table.shrink();
+        self.order.shrink();
     }
 
     fn is_in(&self, scope: Scope) -> bool {

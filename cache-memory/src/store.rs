@@ -128,19 +128,19 @@ impl<K: Eq, V> Store<K, V> {
         Q: Equivalent<K> + ?Sized,
     {
         let mut shard = self.shard(hash);
-        let Shard { tick, counts, lists } = &mut *shard;
+        let Shard { tick, counts, groups } = &mut *shard;
         *tick = tick.wrapping_add(1);
-        if let Some((List { table, order, .. }, place)) = lists.find(group, hash, key) {
-            let slot = table.value_mut(place);
+        if let Some((list, place)) = groups.find(group, hash, key) {
+            let slot = list.table.value_mut(place);
             if slot.is_live(now) {
                 counts.hits += 1;
-                order.used(place, *tick);
+                list.order.used(place, *tick);
                 return hit(&mut slot.value);
             }
             counts.misses += 1;
-            let expired = self.take_out(&mut shard, group, place, RemovalCause::Expired);
+            let expired = self.expired(counts, list, place);
             drop(shard);
-            return miss(expired);
+            return miss(Some(expired));
         }
         counts.misses += 1;
         drop(shard);
@@ -160,12 +160,13 @@ impl<K: Eq, V> Store<K, V> {
         V: Clone,
     {
         let mut shard = self.shard(hash);
-        let Some((list, place)) = shard.lists.find(group, hash, key) else { return (None, None) };
+        let Shard { counts, groups, .. } = &mut *shard;
+        let Some((list, place)) = groups.find(group, hash, key) else { return (None, None) };
         let slot = list.table.value(place);
         if slot.is_live(now) {
             (Some(slot.value.clone()), None)
         } else {
-            (None, self.take_out(&mut shard, group, place, RemovalCause::Expired))
+            (None, Some(self.expired(counts, list, place)))
         }
     }
 
@@ -194,7 +195,7 @@ impl<K: Eq, V> Store<K, V> {
             shard.tick = shard.tick.wrapping_add(1);
             let tick = shard.tick;
             // One that is replaced gives its place and its room: no other has to go for it.
-            let mut room = match shard.lists.find(group.index, hash, &key) {
+            let mut room = match shard.groups.find(group.index, hash, &key) {
                 None => self.reserve(group, slot.weight),
                 Some((list, place)) => {
                     match self.exchange(group, list.table.value(place).weight, slot.weight) {
@@ -205,7 +206,7 @@ impl<K: Eq, V> Store<K, V> {
                             return Ok(());
                         }
                         Err(scope) => {
-                            gone.extend(shard.take_out(group.index, place, RemovalCause::Replaced));
+                            gone.push(list.take_out(place, RemovalCause::Replaced));
                             Err(scope)
                         }
                     }
@@ -225,7 +226,7 @@ impl<K: Eq, V> Store<K, V> {
             match room {
                 Ok(()) => {
                     shard.counts.insertions += 1;
-                    shard.lists.of(group, self.policy).insert(hash, key, slot, tick);
+                    shard.groups.of(group, self.policy).insert(hash, key, slot, tick);
                     return Ok(());
                 }
                 Err(scope) => {
@@ -247,24 +248,41 @@ impl<K: Eq, V> Store<K, V> {
         if !guard.holds() {
             return None;
         }
-        let (_, place) = shard.lists.find(group, hash, key)?;
-        self.take_out(&mut shard, group, place, RemovalCause::Removed)
+        let (list, place) = shard.groups.find(group, hash, key)?;
+        Some(self.take_out(list, place, RemovalCause::Removed))
     }
 
     /// Takes out all entries of a group, shard by shard.
     pub(crate) fn clear(&self, group: usize) -> Vec<Gone<K, V>> {
-        self.extract(RemovalCause::Removed, |index, _| index == group)
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            if let Some(list) = shard.0.lock().groups.get_mut(group) {
+                let cleared = list.clear();
+                self.gather(&mut all, &list.group, cleared);
+            }
+        }
+        all
     }
 
     /// Takes out all entries whose time is over, shard by shard.
     pub(crate) fn expire(&self, now: Time) -> Vec<Gone<K, V>> {
-        self.extract(RemovalCause::Expired, |_, slot| !slot.is_live(now))
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            let mut shard = shard.0.lock();
+            let Shard { counts, groups, .. } = &mut *shard;
+            for list in groups.iter_mut() {
+                let expired = list.expire(now);
+                counts.expirations += expired.len() as u64;
+                self.gather(&mut all, &list.group, expired);
+            }
+        }
+        all
     }
 
     /// Shows the entries of a group, shard by shard, under the shard's lock.
     pub(crate) fn for_each(&self, group: usize, mut visit: impl FnMut(&K, &mut Slot<V>)) {
         for shard in &self.shards {
-            if let Some(list) = shard.0.lock().lists.get_mut(group) {
+            if let Some(list) = shard.0.lock().groups.get_mut(group) {
                 list.table.for_each(&mut visit);
             }
         }
@@ -279,7 +297,7 @@ impl<K: Eq, V> Store<K, V> {
         // Before the lock: a `Clone` that panics has them dropped after it.
         let (mut keys, mut values) = (Vec::new(), Vec::new());
         let mut shard = self.shards.get(shard)?.0.lock();
-        if let Some(list) = shard.lists.get_mut(group) {
+        if let Some(list) = shard.groups.get_mut(group) {
             list.table.for_each(|key, slot| {
                 if slot.is_live(now) {
                     keys.push(key.clone());
@@ -367,16 +385,21 @@ impl<K: Eq, V> Store<K, V> {
         if beyond_share { Scope::Fronts } else { Scope::All }
     }
 
-    fn take_out(
-        &self,
-        shard: &mut Shard<K, V>,
-        group: usize,
-        place: Place,
-        cause: RemovalCause,
-    ) -> Option<Gone<K, V>> {
-        let gone = shard.take_out(group, place, cause)?;
-        self.release(&shard.lists.get_mut(group)?.group, gone.slot.weight);
-        Some(gone)
+    /// Gives back the room of entries that were taken out.
+    fn gather(&self, all: &mut Vec<Gone<K, V>>, group: &Group, more: Vec<Gone<K, V>>) {
+        more.iter().for_each(|gone| self.release(group, gone.slot.weight));
+        all.extend(more);
+    }
+
+    fn expired(&self, counts: &mut Counts, list: &mut List<K, V>, place: Place) -> Gone<K, V> {
+        counts.expirations += 1;
+        self.take_out(list, place, RemovalCause::Expired)
+    }
+
+    fn take_out(&self, list: &mut List<K, V>, place: Place, cause: RemovalCause) -> Gone<K, V> {
+        let gone = list.take_out(place, cause);
+        self.release(&list.group, gone.slot.weight);
+        gone
     }
 
     /// Whether a shard holds much less than its share of what has to make room: then another one gives, or else chance
@@ -416,21 +439,5 @@ impl<K: Eq, V> Store<K, V> {
                 }
             }
         }
-    }
-
-    fn extract(&self, cause: RemovalCause, gone: impl Fn(usize, &Slot<V>) -> bool) -> Vec<Gone<K, V>> {
-        let mut all = Vec::new();
-        for shard in &self.shards {
-            let mut shard = shard.0.lock();
-            let extracted = shard.extract(cause, &gone);
-            for gone in &extracted {
-                if let Some(list) = shard.lists.get_mut(gone.group) {
-                    self.release(&list.group, gone.slot.weight);
-                }
-            }
-            drop(shard);
-            all.extend(extracted);
-        }
-        all
     }
 }

@@ -99,9 +99,24 @@ impl<K, V> Table<K, V> {
         all.filter_map(|(place, entry)| wanted(&entry.as_ref()?.value).then_some(place)).collect()
     }
 
+    /// Gives back all room, if no entry is left.
+    pub(crate) fn shrink(&mut self) {
+        if self.len() == 0 {
+            *self = Self::default();
+        }
+    }
+
     /// Shows all entries, as they lie.
     pub(crate) fn for_each(&mut self, mut visit: impl FnMut(&K, &mut V)) {
         self.entries.iter_mut().flatten().for_each(|Entry { key, value, .. }| visit(key, value));
+    }
+}
+
+#[cfg(test)]
+impl<K, V> Table<K, V> {
+    /// For how many entries there is room.
+    pub(crate) fn room(&self) -> usize {
+        self.entries.capacity().max(self.places.capacity()).max(self.holes.capacity())
     }
 }
 

@@ -35,7 +35,7 @@
 //!    class 1: an empty cache has no reason to doubt.
 //! 4. **What comes back** from the ghosts has one use more. It goes to main if the queue is not short, or if its last use
 //!    is less long ago than that of main's victim; else to the queue. An entry that was removed or replaced leaves a
-//!    ghost too, and so does one that was found to be out of time. If such a one comes back, it goes to the list of its
+//!    ghost too, and so does one that was found to be out of time; those that are cleared all at once leave none. If such a one comes back, it goes to the list of its
 //!    class; and of one that was out of time, that says nothing about rates, since keeping it would have been of no use.
 //! 5. **Main's victim** is the oldest entry of a main list: of the three, the one with the lowest rate of reuse.
 //! 6. **Eviction.** If the oldest entry of a list is out of time, it goes. Else, if the queue is *short*, shorter than H,
@@ -64,7 +64,7 @@
 //! | half as many ghosts; twice as many | -0.6; +0.1 |
 //! | one class in main; two | -0.8; -0.3 |
 //! | the oldest of main as its victim (rule 5) | -0.7 |
-//! | no bursts (rule 1) | -0.3 |
+//! | no bursts (rule 2) | -0.3 |
 //! | rates that jump from bucket to bucket | -0.2 |
 //! | what leaves main has a last chance in the queue | +0.1, and recency alone up to 7.7 below LRU |
 //!
@@ -316,6 +316,7 @@ impl Policy for Adaptive {
         self.request();
     }
 
+    // Inlined, it would take registers from a hit with LRU too.
     #[inline(never)]
     fn used(&mut self, place: Place, tick: u32) {
         let note = self.entries.note_mut(place);
@@ -361,10 +362,17 @@ impl Policy for Adaptive {
         let oldest = self.oldest().max_by_key(|&place| self.age(place))?;
         let own = f64::from(self.age(oldest)) + 1.0;
         let shard = f64::from(tick.wrapping_sub(self.entries.note(oldest).tick)) + 1.0;
-        Some(f64::from(self.rate(next)) * own / shard)
+        // Ticks may have wrapped, but no group has more requests than its shard.
+        Some(f64::from(self.rate(next)) * (own / shard).min(1.0))
     }
 
-    fn emptied(&mut self) {
-        self.entries = Lists::default();
+    fn discard(&mut self, place: Place) {
+        self.entries.remove(place);
+        self.forget();
+    }
+
+    fn shrink(&mut self) {
+        self.entries.shrink();
+        self.ghosts.shrink_to_fit();
     }
 }

@@ -89,6 +89,13 @@ impl<N: Default, const L: usize> Lists<N, L> {
         self.lens[usize::from(left)] -= 1;
     }
 
+    /// Gives back all room, if no place is left.
+    pub(super) fn shrink(&mut self) {
+        if self.len() == 0 {
+            *self = Self::default();
+        }
+    }
+
     #[inline]
     fn leave(&mut self, at: u32) -> u8 {
         let Link { newer, older, list, .. } = self.links[at as usize];
@@ -117,6 +124,11 @@ impl<N: Default, const L: usize> Lists<N, L> {
 
 #[cfg(test)]
 impl<N: Default, const L: usize> Lists<N, L> {
+    /// For how many places there is room.
+    pub(super) fn room(&self) -> usize {
+        self.links.capacity() - L
+    }
+
     /// Each list from the newest to the oldest, after a check that all of it is in step.
     pub(super) fn validated(&self) -> [Vec<(Place, &N)>; L] {
         std::array::from_fn(|list| {

@@ -34,7 +34,11 @@ impl Policy for Lru {
         Some(1.0 / (f64::from(idle) + 1.0))
     }
 
-    fn emptied(&mut self) {
-        self.0 = Lists::default();
+    fn discard(&mut self, place: Place) {
+        self.0.remove(place);
+    }
+
+    fn shrink(&mut self) {
+        self.0.shrink();
     }
 }

@@ -4,7 +4,7 @@ use cache_core::{
     Bytes, Category, Cause, Clock, Departure, Entry, ErrorKind, Key, Observer, Route, Tier, Unguarded, Usage,
     conformance,
 };
-use cache_memory::{ManualClock, MemoryTier};
+use cache_memory::{EvictionPolicy, ManualClock, MemoryTier};
 
 #[test]
 fn memory_tier_conforms() {
@@ -24,11 +24,16 @@ struct Bench {
 
 /// Ten entries, of which copies have a share of four.
 fn bench() -> Bench {
+    bench_with(EvictionPolicy::default())
+}
+
+fn bench_with(policy: EvictionPolicy) -> Bench {
     let clock = ManualClock::new();
     Bench {
         tier: MemoryTier::builder()
             .max_entries(10)
             .front_share(0.4)
+            .eviction_policy(policy)
             .shards(1)
             .clock(clock.clone())
             .build()
@@ -84,6 +89,22 @@ fn coldest_entry_of_all_categories_goes_first() {
     assert!(bench.get(&bench.copies, "k0"));
     bench.put(&bench.home, "new");
     assert!(bench.get(&bench.copies, "k0") && !bench.get(&bench.copies, "k1"));
+}
+
+#[test]
+fn uses_decide_which_category_has_the_coldest_entry() {
+    for policy in [EvictionPolicy::Adaptive, EvictionPolicy::Lru] {
+        let bench = bench_with(policy);
+        (0..3).for_each(|i| bench.put(&bench.copies, &format!("k{i}")));
+        (0..7).for_each(|i| bench.put(&bench.home, &format!("k{i}")));
+        // All copies came before, and were used since.
+        for _ in 0..10 {
+            assert!((0..3).all(|i| bench.get(&bench.copies, &format!("k{i}"))));
+        }
+        bench.put(&bench.home, "new");
+        assert!((0..3).all(|i| bench.get(&bench.copies, &format!("k{i}"))), "{policy:?}");
+        assert!(!bench.get(&bench.home, "k0"), "{policy:?}");
+    }
 }
 
 #[test]

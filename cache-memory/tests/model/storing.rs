@@ -59,7 +59,7 @@ impl Fixture {
     fn validate(&self) {
         let mut shards: Vec<_> = self.store.shards.iter().map(|shard| shard.0.lock()).collect();
         let (mut total, mut fronts, mut groups) = (Held::default(), Held::default(), [Held::default(); 2]);
-        for List { table, group, held, .. } in shards.iter_mut().flat_map(|shard| shard.lists.iter_mut()) {
+        for List { table, group, held, .. } in shards.iter_mut().flat_map(|shard| shard.groups.iter_mut()) {
             let mut found = Held::default();
             table.for_each(|_, slot| {
                 let sums = [&mut found, &mut groups[group.index], &mut total];

@@ -103,7 +103,7 @@ impl Rates {
     /// As [`log`](Self::log), rounded down.
     #[inline]
     fn bucket(&self, age: u32) -> usize {
-        let steps = 1 + ((u64::from(age) * self.steps) >> 32);
+        let steps = 1 + (u64::from(age).saturating_mul(self.steps) >> 32);
         (steps.ilog2() as usize).min(BUCKETS - 1)
     }
 
@@ -181,6 +181,7 @@ mod tests {
         let rates = Rates::new(3_200);
         let ages = [0, 99, 100, 299, 300, 700, 1_500, 3_100, 6_300, u32::MAX];
         assert_eq!(ages.map(|age| rates.bucket(age)), [0, 0, 1, 1, 2, 3, 4, 5, 6, 12]);
+        assert_eq!(Rates::new(1).bucket(u32::MAX), 12);
     }
 
     #[test]

@@ -98,6 +98,38 @@ fn hot_set_that_shifts_is_followed() {
 }
 
 #[test]
+fn use_in_a_burst_changes_nothing() {
+    let mut cache = Cache::new(100);
+    cache.hits(0..100);
+    let state = |cache: &Cache| {
+        let order =
+            cache.policy.entries.validated().map(|list| list.into_iter().map(|it| it.0).collect::<Vec<_>>());
+        let History { last_use, class, uses, .. } =
+            cache.policy.entries.note(cache.find(97).unwrap()).history;
+        (order, last_use, class, uses)
+    };
+    let before = state(&cache);
+    // 3 requests after it came, and 4: C / 20 is 5.
+    cache.hits([97, 97]);
+    assert_eq!(state(&cache), before);
+    cache.hits([97]);
+    assert_ne!(state(&cache), before);
+}
+
+#[test]
+fn what_was_cleared_leaves_neither_ghosts_nor_room() {
+    let mut cache = Cache::new(1_000);
+    cache.hits(0..1_000);
+    for place in cache.table.places(|()| true) {
+        cache.table.remove(place);
+        cache.policy.discard(place);
+    }
+    cache.table.shrink();
+    cache.policy.shrink();
+    assert_eq!((cache.table.room(), cache.policy.entries.room(), cache.policy.ghosts.capacity()), (0, 0, 0));
+}
+
+#[test]
 fn entry_that_was_removed_and_comes_back_keeps_its_history() {
     let mut cache = Cache::new(10);
     cache.hits((0..10).cycle().take(20));
