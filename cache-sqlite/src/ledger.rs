@@ -117,10 +117,7 @@ impl<'t> Ledger<'t> {
         if !self.looked_through {
             let found = self.conn.query_row("PRAGMA quick_check(1)", [], |row| Ok(text(row, 0)))?;
             if found != "ok" {
-                return Err(rusqlite::Error::SqliteFailure(
-                    ffi::Error::new(ffi::SQLITE_CORRUPT),
-                    Some(found),
-                ));
+                return Err(corrupt(found));
             }
             self.looked_through = true;
         }
@@ -310,4 +307,9 @@ pub(crate) fn text(row: &Row<'_>, index: usize) -> String {
         Ok(ValueRef::Text(text) | ValueRef::Blob(text)) => String::from_utf8_lossy(text).into_owned(),
         _ => String::new(),
     }
+}
+
+/// Damage that SQLite itself does not see.
+pub(crate) fn corrupt(what: String) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(what))
 }

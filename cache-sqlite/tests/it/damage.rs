@@ -115,6 +115,37 @@ fn page_whose_rows_are_out_of_order_is_found_by_the_next_write() {
 }
 
 #[test]
+fn index_in_the_place_of_another_expires_nothing() {
+    let bench = Bench::new();
+    let c = category("c");
+    let put = |cache: &SqliteCache| {
+        (0..20).try_for_each(|i| cache.put_in(&c, &format!("k{i}"), &bench.entry("v")))?;
+        cache.flush()
+    };
+    let cache = bench.open();
+    put(&cache).unwrap();
+    cache.close().unwrap();
+    let raw = bench.raw();
+    raw.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let root = |index: &str| {
+        let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+        raw.query_row(sql, [index], |row| row.get::<_, u32>(0)).unwrap() as usize
+    };
+    let (usage, expiry) = (root("usage_by_category"), root("entries_by_expiry"));
+    drop(raw);
+    let mut bytes = fs::read(bench.path()).unwrap();
+    // The numbers of categories stand where times of expiry should.
+    bytes.copy_within((usage - 1) * 4096..usage * 4096, (expiry - 1) * 4096);
+    fs::write(bench.path(), &bytes).unwrap();
+    let error = bench.open().maintain().unwrap_err();
+    assert!(error.to_string().contains("expires later than its index says"), "{error}");
+    let cache = bench.open();
+    put(&cache).unwrap();
+    cache.maintain().unwrap();
+    assert_eq!(cache.keys(&c).len(), 20);
+}
+
+#[test]
 fn entry_that_was_deleted_in_a_shell_comes_back_and_the_rest_stays() {
     let bench = Bench::new();
     fill(&bench);
