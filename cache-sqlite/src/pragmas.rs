@@ -108,9 +108,7 @@ impl Pragmas {
         self
     }
 
-    /// How large the page cache of each connection may grow: pages if positive, KiB if negative. A page that is not in
-    /// it is copied from the operating system's, which is a third of a small read. Growing has its price too: 8 MiB
-    /// pay off only for a process that reads ten thousand times and more.
+    /// How large the page cache of each connection may grow: pages if positive, KiB if negative.
     #[must_use]
     pub fn cache_size(mut self, pages: i64) -> Self {
         self.cache_size = Some(pages);

@@ -124,7 +124,7 @@ pub(crate) struct Adaptive {
 #[derive(Debug, Clone, Copy, Default)]
 struct Note {
     history: History,
-    /// The shard's tick at its last use.
+    /// The shard's tick at its last use that counted.
     tick: u32,
 }
 
@@ -316,8 +316,6 @@ impl Policy for Adaptive {
         self.request();
     }
 
-    // Inlined, it would take registers from a hit with LRU too.
-    #[inline(never)]
     fn used(&mut self, place: Place, tick: u32) {
         let note = self.entries.note_mut(place);
         let age = note.history.age(self.now);
