@@ -3,11 +3,11 @@
 use std::{collections::HashSet, sync::Arc};
 
 use cache_core::{Bytes, Category, Entry, EntryInfo, Error, ErrorKind, Key, Result, Touch};
-use redis::{Cmd, Connection, RedisError, RedisResult, Value, cmd};
+use redis::{Cmd, RedisError, RedisResult, Value, cmd};
 
 use crate::{
     record::{self, HEAD, corrupt},
-    server::{self, Server, of_redis},
+    server::{Master, Server, of_redis},
     store::Store,
 };
 
@@ -45,7 +45,7 @@ impl Store {
         let now = self.options.clock.now();
         // A server shows a key twice when its table grows or shrinks meanwhile.
         let mut shown = HashSet::new();
-        self.each_batch(&self.names.pattern(category.name()), |connection, names| {
+        self.each_batch(&self.names.pattern(category.name()), |master, names| {
             let asked: Vec<_> = names
                 .iter()
                 .flat_map(|name| {
@@ -55,7 +55,7 @@ impl Store {
                     ]
                 })
                 .collect();
-            let answers = server::ask(connection, &asked)?;
+            let answers = master.ask(&asked)?;
             for (name, answers) in names.iter().zip(answers.chunks(2)) {
                 let [Ok(Value::BulkString(head)), Ok(Value::Int(len))] = answers else { continue };
                 let Some(stored) = record::from_bytes(Bytes::copy_from_slice(head)) else { continue };
@@ -94,7 +94,7 @@ impl Store {
     fn each_batch(
         &self,
         pattern: &str,
-        work: impl FnMut(&mut Connection, &[Vec<u8>]) -> RedisResult<()>,
+        work: impl FnMut(&mut Master, &[Vec<u8>]) -> RedisResult<()>,
     ) -> Result<()> {
         if self.reach.breaker.is_open() {
             return Err(self.reach.away());
@@ -141,13 +141,13 @@ pub(crate) fn remove_unchanged(name: &str, head: &[u8]) -> Cmd {
 pub(crate) fn for_each_batch(
     server: &Server,
     pattern: &str,
-    mut work: impl FnMut(&mut Connection, &[Vec<u8>]) -> RedisResult<()>,
+    mut work: impl FnMut(&mut Master, &[Vec<u8>]) -> RedisResult<()>,
 ) -> Result<(), RedisError> {
-    for (_, mut connection) in server.masters()? {
+    for mut master in server.masters()? {
         let mut cursor = 0;
         loop {
-            let (next, names) = server::scan(&mut connection, cursor, pattern, SCAN)?;
-            work(&mut connection, &names)?;
+            let (next, names) = master.scan(cursor, pattern, SCAN)?;
+            work(&mut master, &names)?;
             cursor = next;
             if cursor == 0 {
                 break;

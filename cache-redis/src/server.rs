@@ -1,6 +1,6 @@
 //! Where the server is, and connections to it.
 
-use std::{fmt, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use cache_core::{Error, ErrorKind, Result};
 use redis::{
@@ -14,6 +14,9 @@ use redis::{
 const CLUSTER_RETRIES: u32 = 2;
 const CLUSTER_WAIT: (u64, u64) = (5, 50);
 
+/// How often a call is made again that a signal has ended.
+const INTERRUPTIONS: usize = 16;
+
 /// A server, or a cluster of them.
 #[derive(Clone)]
 pub(crate) struct Server {
@@ -26,6 +29,14 @@ pub(crate) struct Server {
 pub(crate) enum Link {
     Single(Box<Connection>, Option<Cmd>),
     Cluster(Box<ClusterConnection>),
+}
+
+/// A node that holds keys. It is only told what may be told twice.
+pub(crate) struct Master {
+    pub(crate) name: String,
+    info: ConnectionInfo,
+    connection: Connection,
+    server: Server,
 }
 
 impl Server {
@@ -94,27 +105,31 @@ impl Server {
         Err(failure.unwrap_or_else(|| (redis::ErrorKind::InvalidClientConfig, "no server is named").into()))
     }
 
-    /// A connection to each node that holds keys, with what the node is called.
+    /// Each node that holds keys.
     ///
     /// # Errors
     /// One of them cannot be reached.
-    pub(crate) fn masters(&self) -> RedisResult<Vec<(String, Connection)>> {
-        let (seed, mut connection) = self.first_that_answers()?;
-        if self.cluster.is_none() {
-            return Ok(vec![(self.to_string(), connection)]);
-        }
-        let slots: Value = redis::cmd("CLUSTER").arg("SLOTS").query(&mut connection)?;
-        let mut masters: Vec<_> = masters_of(&slots);
-        masters.sort();
-        masters.dedup();
-        masters
-            .into_iter()
-            .map(|(host, port)| {
-                // A node that does not know how it is called is the one that was asked.
-                let info = if host.is_empty() { seed.clone() } else { moved(seed, host, port) };
-                Ok((place(info.addr()), self.connect_to(&info)?))
-            })
-            .collect()
+    pub(crate) fn masters(&self) -> RedisResult<Vec<Master>> {
+        again(|| {
+            let (seed, mut connection) = self.first_that_answers()?;
+            if self.cluster.is_none() {
+                let (name, info) = (self.to_string(), seed.clone());
+                return Ok(vec![Master { name, info, connection, server: self.clone() }]);
+            }
+            let slots: Value = redis::cmd("CLUSTER").arg("SLOTS").query(&mut connection)?;
+            let mut masters: Vec<_> = masters_of(&slots);
+            masters.sort();
+            masters.dedup();
+            masters
+                .into_iter()
+                .map(|(host, port)| {
+                    // A node that does not know how it is called is the one that was asked.
+                    let info = if host.is_empty() { seed.clone() } else { moved(seed, host, port) };
+                    let (name, connection) = (place(info.addr()), self.connect_to(&info)?);
+                    Ok(Master { name, info, connection, server: self.clone() })
+                })
+                .collect()
+        })
     }
 
     fn connect_to(&self, node: &ConnectionInfo) -> RedisResult<Connection> {
@@ -122,6 +137,41 @@ impl Server {
         connection.set_read_timeout(Some(self.timeout))?;
         connection.set_write_timeout(Some(self.timeout))?;
         Ok(connection)
+    }
+}
+
+impl Master {
+    /// What the node says to several commands, in their order and each for itself.
+    ///
+    /// # Errors
+    /// The connection failed.
+    pub(crate) fn ask(&mut self, commands: &[Cmd]) -> RedisResult<Vec<RedisResult<Value>>> {
+        self.call(|connection| ask(connection, commands))
+    }
+
+    /// One step of a scan: the next cursor, which is 0 at the end, and keys, of which some may come twice.
+    ///
+    /// # Errors
+    /// The connection failed, or the node refuses it.
+    pub(crate) fn scan(
+        &mut self,
+        cursor: u64,
+        pattern: &str,
+        count: usize,
+    ) -> RedisResult<(u64, Vec<Vec<u8>>)> {
+        let mut scan = redis::cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(count);
+        self.call(|connection| scan.query(connection))
+    }
+
+    fn call<T>(&mut self, mut call: impl FnMut(&mut Connection) -> RedisResult<T>) -> RedisResult<T> {
+        again(|| {
+            let outcome = call(&mut self.connection);
+            if outcome.as_ref().is_err_and(is_interrupted) {
+                self.connection = self.server.connect_to(&self.info)?;
+            }
+            outcome
+        })
     }
 }
 
@@ -173,7 +223,7 @@ fn end_of(connection: &mut Connection) -> RedisResult<Option<Cmd>> {
 }
 
 /// As [`Link::ask`], of one node.
-pub(crate) fn ask<'a>(
+fn ask<'a>(
     connection: &mut Connection,
     commands: impl IntoIterator<Item = &'a Cmd>,
 ) -> RedisResult<Vec<RedisResult<Value>>> {
@@ -222,14 +272,23 @@ fn each(outcome: RedisResult<Value>) -> RedisResult<RedisResult<Value>> {
     }
 }
 
-/// One step of a scan: the next cursor, which is 0 at the end, and keys, of which some may come twice.
-pub(crate) fn scan(
-    connection: &mut Connection,
-    cursor: u64,
-    pattern: &str,
-    count: usize,
-) -> RedisResult<(u64, Vec<Vec<u8>>)> {
-    redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(count).query(connection)
+/// Makes a call, and again when a signal has ended it: a read that has a timeout is not taken up again by itself
+/// (signal(7)), and the connection cannot be used any more.
+pub(crate) fn again<T>(mut call: impl FnMut() -> RedisResult<T>) -> RedisResult<T> {
+    for _ in 0..INTERRUPTIONS {
+        match call() {
+            Err(error) if is_interrupted(&error) => {}
+            outcome => return outcome,
+        }
+    }
+    call()
+}
+
+fn is_interrupted(error: &RedisError) -> bool {
+    type Shared = Arc<dyn std::error::Error + Send + Sync>;
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Shared>());
+    let cause = cause.and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::Interrupted)
 }
 
 /// What went wrong while `doing` something at a server.

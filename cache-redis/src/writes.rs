@@ -13,7 +13,7 @@ use crate::{
     reach::is_away,
     reads::{for_each_batch, remove_unchanged},
     record::{self, HEAD, Written},
-    server::{self, Link, of_redis},
+    server::{Link, of_redis},
     store::{STRIPES, Store},
 };
 
@@ -150,9 +150,9 @@ impl Store {
         let tell =
             || self.reach.server.connect()?.ask(&[], &[self.publish(Message::Cleared(category))]).map(drop);
         tell()?;
-        for_each_batch(&self.reach.server, &self.names.pattern(category), |connection, names| {
+        for_each_batch(&self.reach.server, &self.names.pattern(category), |master, names| {
             let removals: Vec<_> = names.iter().map(|name| cmd("UNLINK").arg(name).to_owned()).collect();
-            server::ask(connection, &removals)?.into_iter().try_for_each(|answer| answer.map(drop))
+            master.ask(&removals)?.into_iter().try_for_each(|answer| answer.map(drop))
         })?;
         tell()
     }

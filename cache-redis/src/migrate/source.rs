@@ -6,13 +6,13 @@ use std::{
 };
 
 use cache_core::{Bytes, Error, ErrorKind, Result};
-use redis::{Cmd, Connection, RedisError, RedisResult, Value, cmd};
+use redis::{Cmd, RedisError, RedisResult, Value, cmd};
 
 use super::{
     collection::Collection,
     report::{Kind, Reason, Report},
 };
-use crate::server::{self, Server, of_redis};
+use crate::server::{Master, Server, of_redis};
 
 /// The most that is read at once, unless a single value is larger: bytes, as the server counts them.
 const SHARE: u64 = 16 << 20;
@@ -28,14 +28,13 @@ pub(super) struct Source {
 
 /// One of them.
 pub(super) struct Node {
-    pub(super) name: String,
     /// Which process it is: a cursor is good for this one. Unknown where `INFO` is not allowed.
     pub(super) run_id: Option<String>,
     /// How many keys it holds, where it says so.
     pub(super) keys: Option<u64>,
     max_value: u64,
     server: Server,
-    connection: Connection,
+    master: Master,
 }
 
 /// A key, what it holds and how much of it.
@@ -59,9 +58,9 @@ pub(super) struct Content {
 impl Source {
     pub(super) fn connect(server: &Server, is_cluster: bool, max_value: u64) -> Result<Self> {
         let masters = server.masters().map_err(|error| of_redis(error, server, "connecting"))?;
-        let node = |(name, connection)| {
+        let node = |master| {
             let server = server.clone();
-            Node { name, run_id: None, keys: None, max_value, server, connection }.known(is_cluster)
+            Node { run_id: None, keys: None, max_value, server, master }.known(is_cluster)
         };
         let nodes = masters.into_iter().map(node).collect::<Result<_>>()?;
         Ok(Self { name: server.to_string(), nodes })
@@ -90,9 +89,15 @@ impl Node {
         Ok(self)
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.master.name
+    }
+
     /// A step of a scan: the next cursor, which is 0 at the end, and keys, each once.
     pub(super) fn scan(&mut self, cursor: u64, count: usize) -> Result<(u64, Vec<Vec<u8>>)> {
-        let (next, mut keys) = server::scan(&mut self.connection, cursor, "*", count)
+        let (next, mut keys) = self
+            .master
+            .scan(cursor, "*", count)
             .map_err(|error| of_redis(error, &self.server, "scanning"))?;
         keys.sort_unstable();
         keys.dedup();
@@ -153,7 +158,7 @@ impl Node {
 
     fn ask(&mut self, commands: &[Cmd]) -> Result<Vec<RedisResult<Value>>> {
         let fail = |error| of_redis(error, &self.server, "reading");
-        let answers = server::ask(&mut self.connection, commands).map_err(fail)?;
+        let answers = self.master.ask(commands).map_err(fail)?;
         let is_not_now = |error: &&RedisError| error.code().is_some_and(|code| NOT_NOW.contains(&code));
         match answers.iter().filter_map(|answer| answer.as_ref().err()).find(is_not_now) {
             Some(error) => Err(fail(error.clone())),

@@ -81,7 +81,7 @@ impl State {
     /// came from: another one has its keys in another order.
     pub(super) fn meet(&mut self, nodes: &[Node]) {
         let known = |place: &Place, node: &Node| {
-            place.node == node.name && place.run_id.is_some() && place.run_id == node.run_id
+            place.node == node.name() && place.run_id.is_some() && place.run_id == node.run_id
         };
         let places = nodes.iter().map(|node| match self.places.iter().find(|place| known(place, node)) {
             Some(place) => place.clone(),
@@ -118,7 +118,7 @@ impl State {
 impl Place {
     fn new(node: &Node) -> Self {
         Self {
-            node: node.name.clone(),
+            node: node.name().to_owned(),
             run_id: node.run_id.clone(),
             cursor: Some(0),
             report: Report::default(),
