@@ -1,6 +1,7 @@
 //! Signals that the first thread of a program gets while it waits for the server. Those of the test harness run in others.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[expect(dead_code, reason = "other tests need more")]
 #[path = "../../tests/shared/redis.rs"]
 mod redis_server;
 
