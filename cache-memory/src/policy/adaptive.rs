@@ -44,8 +44,8 @@
 //!    if the oldest of the queue has more than 1.2 times the rate of main's victim, H grows by 0.8, else it shrinks by
 //!    0.8, between 1 and 0.9 C.
 //!
-//! How rates follow from the counts is told in [`rates`]. They are drawn anew every C / 5 requests, but not more often
-//! than every 128, and the counts fade.
+//! How rates follow from the counts is told in [`rates`]. They are drawn anew, and the counts fade, when room is needed and
+//! C / 5 requests went by since the last time, or 128 if that is more.
 //!
 //! Several categories of one cache have lists, ghosts and rates each. When room has to be made among them, the one gives
 //! whose next victim has the lowest rate, converted from requests for this category to requests for all.
@@ -113,7 +113,8 @@ pub(crate) struct Adaptive {
     queue_target: f32,
     /// Counts requests: hits and insertions. Wraps, so that ages are right up to 2^32 requests.
     now: u32,
-    learns_at: u32,
+    /// When rates were drawn last.
+    learned_at: u32,
     /// Evictions until H is judged.
     until_judging: u8,
     /// Nothing had to go yet.
@@ -197,7 +198,7 @@ impl Default for Adaptive {
             burst: 1,
             queue_target: 1.0,
             now: 0,
-            learns_at: 1,
+            learned_at: 0,
             until_judging: 0,
             filling: true,
         }
@@ -207,15 +208,16 @@ impl Default for Adaptive {
 impl Adaptive {
     fn request(&mut self) {
         self.now = self.now.wrapping_add(1);
-        if self.now == self.learns_at {
-            self.learn();
-        }
     }
 
-    #[cold]
+    /// Draws the rates, if it is time.
     fn learn(&mut self) {
-        self.learns_at = self.now.wrapping_add((self.capacity / 5).max(128));
-        self.rates.learn();
+        let every = (self.capacity / 5).max(128);
+        let periods = self.now.wrapping_sub(self.learned_at) / every;
+        if periods > 0 {
+            self.learned_at = self.now;
+            self.rates.learn(periods);
+        }
     }
 
     fn set_capacity(&mut self, entries: usize) {
@@ -349,6 +351,7 @@ impl Policy for Adaptive {
         if let Some(expired) = self.oldest().find(|&place| dead(place)) {
             return Some(expired);
         }
+        self.learn();
         self.judge();
         self.next()
     }

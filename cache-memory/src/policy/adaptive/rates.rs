@@ -7,8 +7,8 @@ pub(super) const CLASSES: usize = 4;
 /// capacity, each further one twice as wide, and the last one everything from 128 times the capacity.
 const BUCKETS: usize = 13;
 
-/// How much the new weighs at each [`learn`](Rates::learn): the old fades with a half-life of 69 of them: 14
-/// times the capacity in requests, from a capacity of 640 on.
+/// How much the old weighs after each period: its half-life is 69 of them, 14 times the capacity in requests from a
+/// capacity of 640 on.
 const FADE: f32 = 0.99;
 
 /// A class with few observations counts as if it had seen so many more, spread as those of all classes are.
@@ -78,8 +78,8 @@ impl Rates {
         self.ended[usize::from(class)][bucket] += 1.0;
     }
 
-    /// Draws the rates from what was observed, and lets it fade a little.
-    pub(super) fn learn(&mut self) {
+    /// Draws the rates from what was observed, and lets it fade a little for each period that went by.
+    pub(super) fn learn(&mut self, periods: u32) {
         let pooled = |table: &Table| -> [f32; BUCKETS] {
             std::array::from_fn(|bucket| table.iter().map(|class| class[bucket]).sum())
         };
@@ -95,8 +95,9 @@ impl Rates {
             let (reused, ended) = (smooth(own_reused, &reused), smooth(own_ended, &ended));
             *rate = best_rates(&reused, &room(&reused, &ended));
         }
+        let fade = FADE.powi(i32::try_from(periods).unwrap_or(i32::MAX));
         for observed in self.reused.iter_mut().chain(&mut self.ended).flatten() {
-            *observed *= FADE;
+            *observed *= fade;
         }
     }
 
@@ -188,7 +189,7 @@ mod tests {
     fn rates_do_not_jump() {
         let mut rates = Rates::new(1_000);
         (0..BUCKETS).for_each(|bucket| (0..1 << (13 - bucket)).for_each(|_| rates.reused(1, 31 << bucket)));
-        rates.learn();
+        rates.learn(1);
         for age in 0..100_000 {
             let (here, next) = (rates.rate(1, age), rates.rate(1, age + 1));
             assert!((here - next).abs() <= 0.05 * here, "{here} at {age}, then {next}");
@@ -202,7 +203,7 @@ mod tests {
             // A loop: each entry comes back at an age of the capacity and a half, never before.
             rates.reused(1, 1_500);
         }
-        rates.learn();
+        rates.learn(1);
         assert!(rates.rate(1, 1_400) > 2.0 * rates.rate(1, 10));
         assert!(rates.rate(1, 1_400) > 10.0 * rates.rate(1, 5_000), "they are not expected any more");
     }
@@ -210,7 +211,7 @@ mod tests {
     #[test]
     fn nothing_observed_changes_nothing() {
         let mut rates = Rates::new(10);
-        rates.learn();
+        rates.learn(1);
         assert_eq!(rates.rate(0, 0), 1.0);
     }
 }
