@@ -1,7 +1,12 @@
 //! Categories and the keys in them.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, OnceLock},
+};
 
+use foldhash::{SharedSeed, fast::SeedableRandomState};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{Error, ErrorKind, Result, Route};
@@ -10,12 +15,11 @@ use crate::{Error, ErrorKind, Result, Route};
 const STABLE_SEED: u64 = 0x7761_726d_7374_6172;
 
 /// A named group of entries with one [`Route`].
-#[derive(Debug)]
 pub struct Category {
     name: Box<str>,
     route: Route,
     index: u32,
-    seed: u64,
+    hasher: SeedableRandomState,
     stable_seed: u64,
 }
 
@@ -45,7 +49,7 @@ impl Category {
             name: name.into(),
             route,
             index,
-            seed: stable_seed ^ process_seed(),
+            hasher: SeedableRandomState::with_seed(stable_seed, process_seed()),
             stable_seed,
         }))
     }
@@ -84,10 +88,15 @@ impl<'a> Key<'a> {
     /// The name is longer than 64 KiB.
     #[inline]
     pub fn new(category: &'a Arc<Category>, name: &'a str) -> Result<Self> {
-        if name.len() > Self::MAX_LEN {
-            return Err(Error::new(ErrorKind::KeyTooLong { len: name.len() }).about(&category.name));
-        }
-        Ok(Self { category, name, hash: xxh3_64_with_seed(name.as_bytes(), category.seed) })
+        Self::of(category, name)
+            .ok_or_else(|| Error::new(ErrorKind::KeyTooLong { len: name.len() }).about(&category.name))
+    }
+
+    /// As [`new`](Self::new), for those who do not tell of an error.
+    #[inline]
+    pub(crate) fn of(category: &'a Arc<Category>, name: &'a str) -> Option<Self> {
+        let fits = name.len() <= Self::MAX_LEN;
+        fits.then(|| Self { category, name, hash: category.hasher.hash_one(name) })
     }
 
     /// The category.
@@ -126,11 +135,21 @@ impl fmt::Display for Key<'_> {
     }
 }
 
-/// A number that is drawn once per process.
-fn process_seed() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    static SEED: std::sync::OnceLock<u64> = std::sync::OnceLock::new();
-    *SEED.get_or_init(|| RandomState::new().hash_one(STABLE_SEED))
+/// What is drawn once per process.
+fn process_seed() -> &'static SharedSeed {
+    static SEED: OnceLock<SharedSeed> = OnceLock::new();
+    SEED.get_or_init(|| SharedSeed::from_u64(RandomState::new().hash_one(STABLE_SEED)))
+}
+
+impl fmt::Debug for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, route, index, .. } = self;
+        f.debug_struct("Category")
+            .field("name", name)
+            .field("route", route)
+            .field("index", index)
+            .finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

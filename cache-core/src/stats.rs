@@ -13,6 +13,7 @@
 //! when the tier tells of it: an expired entry that nobody asks for counts once maintenance removes it.
 
 use std::{
+    cell::Cell,
     fmt,
     sync::atomic::{
         AtomicU64, AtomicUsize,
@@ -173,14 +174,34 @@ struct Stripe([AtomicU64; EVENTS]);
 impl Counters {
     #[inline]
     pub(crate) fn count(&self, event: Event) {
-        // While a thread's locals are torn down, it shares.
-        let stripe = OWN.try_with(|own| own.0).unwrap_or(SHARED);
+        match STRIPE.get() {
+            stripe @ ..SHARED => self.count_alone(stripe, event),
+            SHARED => self.count_shared(event),
+            _ => self.count_first(event),
+        }
+    }
+
+    #[inline]
+    fn count_alone(&self, stripe: usize, event: Event) {
         let counter = &self.0[stripe].0[event as usize];
-        if stripe == SHARED {
-            counter.fetch_add(1, Relaxed);
-        } else {
-            // Nobody else writes here.
-            counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
+        // Nobody else writes here.
+        counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    #[inline(never)]
+    fn count_shared(&self, event: Event) {
+        self.0[SHARED].0[event as usize].fetch_add(1, Relaxed);
+    }
+
+    #[cold]
+    fn count_first(&self, event: Event) {
+        // While a thread's locals are torn down, it shares.
+        match OWN.try_with(|own| own.0).unwrap_or(SHARED) {
+            SHARED => self.count_shared(event),
+            stripe => {
+                STRIPE.set(stripe);
+                self.count_alone(stripe, event);
+            }
         }
     }
 
@@ -209,6 +230,9 @@ const SHARED: usize = STRIPES - 1;
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
+    /// The stripe of this thread; none yet, if there is none of that number. Has no destructor, and so costs no question
+    /// whether it is still there.
+    static STRIPE: Cell<usize> = const { Cell::new(usize::MAX) };
     static OWN: Own = Own::take();
 }
 
@@ -228,6 +252,7 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
+        STRIPE.set(SHARED);
         if self.0 != SHARED {
             TAKEN.fetch_and(!(1 << self.0), Release);
         }

@@ -326,6 +326,7 @@ impl Inner {
         failures.into_result()
     }
 
+    #[inline]
     fn is_closed(&self) -> bool {
         self.closed.load(SeqCst)
     }

@@ -41,18 +41,21 @@ struct Kept {
     entry: Entry,
     /// Uses since it was stored, or since they were taken.
     hits: u32,
-    /// The wall second of its last use, as far as 32 bits go: until 2106.
+    /// When it was last used, in units of 1,024 ms since the Unix epoch: 32 bits last until 2109.
     last: u32,
 }
 
 impl Kept {
     fn touch(&self, key: String) -> Touch {
-        Touch { key, hits: self.hits, last: i64::from(self.last) * 1_000 }
+        Touch { key, hits: self.hits, last: i64::from(self.last) << LAST_BITS }
     }
 }
 
-fn seconds(now: Time) -> u32 {
-    u32::try_from(now.wall / 1_000).unwrap_or(0)
+/// A shift and no division: this is for each hit.
+const LAST_BITS: u32 = 10;
+
+fn last(now: Time) -> u32 {
+    u32::try_from(now.wall >> LAST_BITS).unwrap_or(0)
 }
 
 impl MemoryTier {
@@ -124,7 +127,7 @@ impl Tier for MemoryTier {
             now,
             |kept| {
                 kept.hits = kept.hits.saturating_add(1);
-                kept.last = seconds(now);
+                kept.last = last(now);
                 Ok(Some(kept.entry.clone()))
             },
             |expired| {
@@ -141,7 +144,7 @@ impl Tier for MemoryTier {
         // What was created in the future could not be served, but has to replace what is there.
         let expires_at = if entry.created_at > now.wall { Some(now.wall) } else { entry.expires_at };
         let slot =
-            Slot::until(Kept { entry: entry.clone(), hits: 0, last: seconds(now) }, weight, expires_at, now);
+            Slot::until(Kept { entry: entry.clone(), hits: 0, last: last(now) }, weight, expires_at, now);
         let mut gone = AllGone::new();
         let group = self.group(key.category());
         let arrival = Arrival { hash: key.hash(), key: key.as_str().into(), slot, now };

@@ -48,16 +48,21 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// A hit in memory returns the live value: nothing is decoded or allocated.
     #[inline]
     pub fn get(&self, key: &str) -> Option<Arc<T>> {
-        self.inner.check_open().ok()?;
-        let key = self.space.key(key).ok()?;
-        let Some(front) = &self.space.front else {
-            let home = &self.space.home;
-            return self.open(home, &key, home.tier.get(&key));
-        };
-        self.open(front, &key, front.tier.get(&key)).or_else(|| {
-            let ticket = self.inner.tickets.watch(&key, &self.space.epoch);
-            self.open_home(&key, self.space.home.get(&key), &ticket)
-        })
+        if self.inner.is_closed() {
+            return None;
+        }
+        let key = Key::of(&self.space.category, key)?;
+        let nearest = self.space.front.as_ref().unwrap_or(&self.space.home);
+        match self.open(nearest, &key, nearest.tier.get(&key)) {
+            None if self.space.front.is_some() => self.get_home(&key),
+            value => value,
+        }
+    }
+
+    #[inline(never)]
+    fn get_home(&self, key: &Key<'_>) -> Option<Arc<T>> {
+        let ticket = self.inner.tickets.watch(key, &self.space.epoch);
+        self.open_home(key, self.space.home.get(key), &ticket)
     }
 
     /// As [`get`](Self::get); if that finds nothing, the ticket that was taken before the home tier was asked, unless the key
@@ -220,7 +225,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
 
     /// What the tier of `seat` gave, as a value. This is where a read is counted. A failure is told, and counts as
     /// nothing there.
-    #[inline]
+    #[inline(always)]
     fn open(&self, seat: &Seat, key: &Key<'_>, outcome: Result<Option<Entry>>) -> Option<Arc<T>> {
         // Taken apart where it lies: an entry that is moved on as a whole costs a hit a fifth of its time.
         let value = match outcome {

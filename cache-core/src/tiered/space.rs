@@ -74,6 +74,7 @@ impl Space {
         })
     }
 
+    #[inline]
     pub(super) fn key<'a>(&'a self, name: &'a str) -> Result<Key<'a>> {
         Key::new(&self.category, name)
     }
