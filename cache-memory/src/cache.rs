@@ -17,7 +17,8 @@ use crate::{
     gate::{Entrance, Gates},
     shard::Counts,
     slot::Slot,
-    store::{AllGone, Arrival, Gone, Group, Store},
+    store::{AllGone, Gone, Group, Store},
+    table::Entry,
 };
 
 /// A cache in memory, bounded in entries and optionally in bytes, with a time to live.
@@ -138,8 +139,8 @@ where
         let now = self.clock.now();
         let (hash, slot) = (self.hasher.hash_one(&key), Slot::new(value, weight, ttl.into(), now));
         let mut gone = AllGone::new();
-        let arrival = Arrival { hash, key, slot, now };
-        let stored = self.store.insert(&self.group, arrival, &Unguarded, &mut gone);
+        let entry = Entry { hash, key, value: slot };
+        let stored = self.store.insert(&self.group, entry, now, &Unguarded, &mut gone);
         self.told(&gone);
         stored.map_err(|refused| Error::new(ErrorKind::TooLarge { size: weight, limit: refused.limit }))
     }
@@ -193,7 +194,8 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let gone = self.store.remove(0, self.hasher.hash_one(key), key, &Unguarded)?;
-        let value = gone.slot.is_live(self.clock.now()).then(|| gone.slot.value.clone());
+        let slot = &gone.entry.value;
+        let value = slot.is_live(self.clock.now()).then(|| slot.value.clone());
         self.told(&[gone]);
         value
     }
@@ -252,7 +254,7 @@ where
 
     /// Tells the listeners of what left. No lock is held here, nor when it is dropped after.
     fn told(&self, gone: &[Gone<K, V>]) {
-        for Gone { key, slot, cause, .. } in gone {
+        for Gone { entry: Entry { key, value: slot, .. }, cause, .. } in gone {
             let listener: &Option<Listener<K, V>> = match cause {
                 RemovalCause::Evicted | RemovalCause::Expired => &self.options.on_eviction,
                 RemovalCause::Replaced | RemovalCause::Removed => &self.options.on_removal,

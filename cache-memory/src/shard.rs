@@ -9,7 +9,7 @@ use crate::{
     policy::{EvictionPolicy, Order, Policy},
     slot::Slot,
     store::{AllGone, Gone, Group, RemovalCause},
-    table::{Place, Table},
+    table::{Entry, Place, Table},
 };
 
 // What each request changes comes first, in the cache line of the lock.
@@ -164,7 +164,7 @@ impl<K, V> Shard<K, V> {
             RemovalCause::Expired
         };
         let evicted = list.take_out(victim, cause);
-        let weight = evicted.slot.weight;
+        let weight = evicted.entry.value.weight;
         gone.push(evicted);
         Some((&list.group, weight))
     }
@@ -179,38 +179,38 @@ impl<K, V> Shard<K, V> {
 }
 
 impl<K, V> List<K, V> {
-    /// Adds an entry under a key that is not there.
-    pub(crate) fn insert(&mut self, hash: u64, key: K, slot: Slot<V>, tick: u32) {
-        let weight = slot.weight;
-        let place = self.table.insert(hash, key, slot);
+    /// Adds an entry whose key is not there.
+    pub(crate) fn insert(&mut self, entry: Entry<K, Slot<V>>, tick: u32) {
+        let (hash, weight) = (entry.hash, entry.value.weight);
+        let place = self.table.insert(entry);
         self.order.insert(place, hash, tick);
         self.held.add(weight);
     }
 
     /// Puts another value in the place of that of an entry, which counts as a use.
-    pub(crate) fn replace(&mut self, place: Place, slot: Slot<V>, tick: u32) -> Slot<V> {
+    pub(crate) fn replace(&mut self, place: Place, slot: &mut Slot<V>, tick: u32) {
         self.order.used(place, tick);
         self.held.add(slot.weight);
-        let old = std::mem::replace(self.table.value_mut(place), slot);
-        self.held.remove(old.weight);
-        old
+        std::mem::swap(self.table.value_mut(place), slot);
+        self.held.remove(slot.weight);
     }
 
     /// Takes out the entry that is at `place`. Its room stays reserved.
+    #[inline]
     pub(crate) fn take_out(&mut self, place: Place, cause: RemovalCause) -> Gone<K, V> {
-        let (hash, key, slot) = self.table.remove(place);
-        self.order.remove(place, hash, cause);
-        self.held.remove(slot.weight);
-        Gone { key, slot, cause, group: self.group.index }
+        let entry = self.table.remove(place);
+        self.order.remove(place, entry.hash, cause);
+        self.held.remove(entry.value.weight);
+        Gone { entry, cause, group: self.group.index }
     }
 
     /// Takes out all entries. Their room stays reserved.
     pub(crate) fn clear(&mut self) -> Vec<Gone<K, V>> {
         let places = self.table.places(|_| true).into_iter();
         let all = places.map(|place| {
-            let (_, key, slot) = self.table.remove(place);
+            let entry = self.table.remove(place);
             self.order.discard(place);
-            Gone { key, slot, cause: RemovalCause::Removed, group: self.group.index }
+            Gone { entry, cause: RemovalCause::Removed, group: self.group.index }
         });
         let all = all.collect();
         self.held = Held::default();

@@ -20,7 +20,7 @@ use crate::{
     shard::{Counts, Held, List, Scope, Shard},
     slot::Slot,
     sync::{Brief, BriefGuard},
-    table::Place,
+    table::{Entry, Place},
 };
 
 /// Entries of several groups under common bounds.
@@ -57,20 +57,10 @@ impl Group {
     }
 }
 
-/// An entry on its way into the store.
-#[derive(Debug)]
-pub(crate) struct Arrival<K, V> {
-    pub(crate) hash: u64,
-    pub(crate) key: K,
-    pub(crate) slot: Slot<V>,
-    pub(crate) now: Time,
-}
-
 /// An entry that left the store.
 #[derive(Debug)]
 pub(crate) struct Gone<K, V> {
-    pub(crate) key: K,
-    pub(crate) slot: Slot<V>,
+    pub(crate) entry: Entry<K, Slot<V>>,
     pub(crate) cause: RemovalCause,
     /// The index of its group.
     pub(crate) group: usize,
@@ -177,13 +167,15 @@ impl<K: Eq, V> Store<K, V> {
     pub(crate) fn insert(
         &self,
         group: &Arc<Group>,
-        Arrival { hash, key, slot, now }: Arrival<K, V>,
+        mut entry: Entry<K, Slot<V>>,
+        now: Time,
         guard: &dyn Guard,
         gone: &mut AllGone<K, V>,
     ) -> Result<(), DoesNotFit> {
+        let (hash, weight) = (entry.hash, entry.value.weight);
         let own = if group.front { self.fronts.max_bytes() } else { u64::MAX };
         let limit = self.total.max_bytes().min(group.max_bytes()).min(own);
-        if slot.weight > limit {
+        if weight > limit {
             return Err(DoesNotFit { limit });
         }
         let mut shard = self.shard(hash);
@@ -195,38 +187,36 @@ impl<K: Eq, V> Store<K, V> {
             shard.tick = shard.tick.wrapping_add(1);
             let tick = shard.tick;
             // One that is replaced gives its place and its room: no other has to go for it.
-            let mut room = match shard.groups.find(group.index, hash, &key) {
-                None => self.reserve(group, slot.weight),
-                Some((list, place)) => {
-                    match self.exchange(group, list.table.value(place).weight, slot.weight) {
-                        Ok(()) => {
-                            let slot = list.replace(place, slot, tick);
-                            shard.counts.insertions += 1;
-                            gone.push(Gone { key, slot, cause: RemovalCause::Replaced, group: group.index });
-                            return Ok(());
-                        }
-                        Err(scope) => {
-                            gone.push(list.take_out(place, RemovalCause::Replaced));
-                            Err(scope)
-                        }
+            let mut room = match shard.groups.find(group.index, hash, &entry.key) {
+                None => self.reserve(group, weight),
+                Some((list, place)) => match self.exchange(group, list.table.value(place).weight, weight) {
+                    Ok(()) => {
+                        list.replace(place, &mut entry.value, tick);
+                        shard.counts.insertions += 1;
+                        gone.push(Gone { entry, cause: RemovalCause::Replaced, group: group.index });
+                        return Ok(());
                     }
-                }
+                    Err(scope) => {
+                        gone.push(list.take_out(place, RemovalCause::Replaced));
+                        Err(scope)
+                    }
+                },
             };
             while let Err(scope) = room
                 && (was_elsewhere || !self.is_small(&shard, scope, group))
-                && let Some((owner, weight)) = shard.evict(scope, now, gone)
+                && let Some((owner, freed)) = shard.evict(scope, now, gone)
             {
                 room = if owner.index == group.index {
-                    self.exchange(group, weight, slot.weight)
+                    self.exchange(group, freed, weight)
                 } else {
-                    self.release(owner, weight);
-                    self.reserve(group, slot.weight)
+                    self.release(owner, freed);
+                    self.reserve(group, weight)
                 };
             }
             match room {
                 Ok(()) => {
                     shard.counts.insertions += 1;
-                    shard.groups.of(group, self.policy).insert(hash, key, slot, tick);
+                    shard.groups.of(group, self.policy).insert(entry, tick);
                     return Ok(());
                 }
                 Err(scope) => {
@@ -387,7 +377,7 @@ impl<K: Eq, V> Store<K, V> {
 
     /// Gives back the room of entries that were taken out.
     fn gather(&self, all: &mut Vec<Gone<K, V>>, group: &Group, more: Vec<Gone<K, V>>) {
-        more.iter().for_each(|gone| self.release(group, gone.slot.weight));
+        more.iter().for_each(|gone| self.release(group, gone.entry.value.weight));
         all.extend(more);
     }
 
@@ -398,7 +388,7 @@ impl<K: Eq, V> Store<K, V> {
 
     fn take_out(&self, list: &mut List<K, V>, place: Place, cause: RemovalCause) -> Gone<K, V> {
         let gone = list.take_out(place, cause);
-        self.release(&list.group, gone.slot.weight);
+        self.release(&list.group, gone.entry.value.weight);
         gone
     }
 

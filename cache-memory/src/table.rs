@@ -17,11 +17,14 @@ pub(crate) type Place = u32;
 
 /// An entry and the hash of its key: the table asks for it again whenever it grows, and must not be stopped in the middle
 /// by a `Hash` that panics.
+///
+/// Made once and moved as a whole: a processor has to wait where it reads as one block what it has just written field by
+/// field.
 #[derive(Debug)]
-struct Entry<K, V> {
-    hash: u64,
-    key: K,
-    value: V,
+pub(crate) struct Entry<K, V> {
+    pub(crate) hash: u64,
+    pub(crate) key: K,
+    pub(crate) value: V,
 }
 
 /// Of a place that was handed out.
@@ -59,12 +62,13 @@ impl<K, V> Table<K, V> {
         &mut self.entries[place as usize].as_mut().expect(OCCUPIED).value
     }
 
-    /// Adds an entry under a key that is not there. Runs no code of the key's.
-    pub(crate) fn insert(&mut self, hash: u64, key: K, value: V) -> Place {
-        let entry = Some(Entry { hash, key, value });
+    /// Adds an entry whose key is not there. Runs no code of the key's.
+    #[inline]
+    pub(crate) fn insert(&mut self, entry: Entry<K, V>) -> Place {
+        let hash = entry.hash;
         let place = match self.holes.pop() {
             Some(hole) => {
-                self.entries[hole as usize] = entry;
+                self.entries[hole as usize] = Some(entry);
                 hole
             }
             None => self.append(entry),
@@ -75,22 +79,23 @@ impl<K, V> Table<K, V> {
         place
     }
 
-    fn append(&mut self, entry: Option<Entry<K, V>>) -> Place {
+    fn append(&mut self, entry: Entry<K, V>) -> Place {
         grow(&mut self.entries);
         let place =
             Place::try_from(self.entries.len()).expect("a shard of 2^32 entries does not fit into memory");
-        self.entries.push(entry);
+        self.entries.push(Some(entry));
         place
     }
 
-    /// Takes out the entry at `place`, with the hash of its key.
-    pub(crate) fn remove(&mut self, place: Place) -> (u64, K, V) {
-        let Entry { hash, key, value } = self.entries[place as usize].take().expect(OCCUPIED);
-        if let Ok(found) = self.places.find_entry(hash, |&other| other == place) {
+    /// Takes out the entry at `place`.
+    #[inline]
+    pub(crate) fn remove(&mut self, place: Place) -> Entry<K, V> {
+        let entry = self.entries[place as usize].take().expect(OCCUPIED);
+        if let Ok(found) = self.places.find_entry(entry.hash, |&other| other == place) {
             found.remove();
         }
         self.holes.push(place);
-        (hash, key, value)
+        entry
     }
 
     /// The places of all entries that `wanted` says.
@@ -145,11 +150,13 @@ mod tests {
                 let hash = u64::from(key % 7);
                 match (table.find(hash, &key), step) {
                     (Some(place), 0) => {
-                        prop_assert_eq!(Some(table.remove(place)), model.remove(&key).map(|value| (hash, key, value)));
+                        let removed = table.remove(place);
+                        prop_assert_eq!((removed.hash, removed.key), (hash, key));
+                        prop_assert_eq!(Some(removed.value), model.remove(&key));
                     }
                     (Some(place), _) => prop_assert_eq!(Some(table.value(place)), model.get(&key)),
                     (None, _) => {
-                        table.insert(hash, key, number);
+                        table.insert(Entry { hash, key, value: number });
                         prop_assert_eq!(model.insert(key, number), None);
                     }
                 }

@@ -13,7 +13,8 @@ use crate::{
     bounds::Bounds,
     quota::Quota,
     slot::Slot,
-    store::{AllGone, Arrival, Gone, Group, Store},
+    store::{AllGone, Gone, Group, Store},
+    table,
 };
 
 /// The tier that keeps live values, and the copies in front of other tiers: for
@@ -95,7 +96,7 @@ impl MemoryTier {
 
     /// Tells the observer of what left by itself. No lock is held here, nor when it is dropped after.
     fn told(&self, gone: impl IntoIterator<Item = Gone<Box<str>, Kept>>) {
-        for Gone { key, slot, cause, group } in gone {
+        for Gone { entry: table::Entry { key, value: slot, .. }, cause, group } in gone {
             let cause = match cause {
                 RemovalCause::Evicted => Cause::Evicted,
                 RemovalCause::Expired => Cause::Expired,
@@ -147,8 +148,8 @@ impl Tier for MemoryTier {
             Slot::until(Kept { entry: entry.clone(), hits: 0, last: last(now) }, weight, expires_at, now);
         let mut gone = AllGone::new();
         let group = self.group(key.category());
-        let arrival = Arrival { hash: key.hash(), key: key.as_str().into(), slot, now };
-        let stored = self.store.insert(&group, arrival, guard, &mut gone);
+        let entry = table::Entry { hash: key.hash(), key: key.as_str().into(), value: slot };
+        let stored = self.store.insert(&group, entry, now, guard, &mut gone);
         self.told(gone);
         stored.map_err(|refused| Error::too_large(key, weight, refused.limit))
     }

@@ -56,6 +56,7 @@ impl<N: Default, const L: usize> Lists<N, L> {
     }
 
     /// Adds a place as the newest of a list. It is one that was removed, or the next after all that there ever were.
+    #[inline]
     pub(super) fn insert(&mut self, place: Place, list: u8, note: N) {
         let at = Self::at(place);
         let link = Link { newer: at, older: at, note, list };

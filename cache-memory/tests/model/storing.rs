@@ -14,7 +14,8 @@ use crate::{
     quota::Quota,
     shard::{Held, List},
     slot::Slot,
-    store::{AllGone, Arrival, Gone, Group, RemovalCause, Store},
+    store::{AllGone, Gone, Group, RemovalCause, Store},
+    table::Entry,
 };
 
 const NOW: Time = Time { monotonic: 0, wall: 0 };
@@ -47,10 +48,10 @@ impl Fixture {
 
     fn insert(&self, group: usize, key: u64, value: u64, weight: u64, ttl: Ttl, log: &mut Log) {
         let slot = Slot::new(value, weight, ttl, NOW);
-        let arrival = Arrival { hash: Self::hash(key), key, slot, now: NOW };
+        let entry = Entry { hash: Self::hash(key), key, value: slot };
         let mut gone = AllGone::new();
         // An entry that fits the whole budget is never refused, whatever others do meanwhile.
-        self.store.insert(&self.groups[group], arrival, &Unguarded, &mut gone).unwrap();
+        self.store.insert(&self.groups[group], entry, NOW, &Unguarded, &mut gone).unwrap();
         log.inserted.push((group, key, value));
         log.saw(gone);
     }
@@ -80,7 +81,8 @@ impl Fixture {
 
 impl Log {
     fn saw(&mut self, gone: impl IntoIterator<Item = Gone<u64, u64>>) {
-        self.gone.extend(gone.into_iter().map(|gone| (gone.group, gone.key, gone.slot.value, gone.cause)));
+        let seen = |Gone { entry, cause, group }| (group, entry.key, entry.value.value, cause);
+        self.gone.extend(gone.into_iter().map(seen));
     }
 }
 

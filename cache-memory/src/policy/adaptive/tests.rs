@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::table::Table;
+use crate::table::{Entry, Table};
 
 /// A cache of so many entries, as the store makes one.
 struct Cache {
@@ -34,12 +34,12 @@ impl Cache {
     }
 
     fn insert(&mut self, key: u64) {
-        let place = self.table.insert(hash(key), key, ());
+        let place = self.table.insert(Entry { hash: hash(key), key, value: () });
         self.policy.insert(place, hash(key), 0);
     }
 
     fn take_out(&mut self, place: Place, cause: RemovalCause) {
-        let (hash, ..) = self.table.remove(place);
+        let hash = self.table.remove(place).hash;
         self.policy.remove(place, hash, cause);
     }
 
