@@ -27,7 +27,7 @@ pub(super) fn draw(report: &Report) -> String {
     let axis = TITLE + marks_height + 18.0;
     let (groups, bars, bottom) = layout(report, &scale, axis + 12.0);
 
-    let labels_end = bars.iter().map(|bar| bar.x + width(&bar.label)).fold(0.0, f64::max);
+    let labels_end = bars.iter().map(|bar| bar.text_x + width(&bar.label)).fold(0.0, f64::max);
     let right = labels_end.max(LEFT + PLOT + 40.0) + 20.0;
     let height = bottom + 52.0;
 
@@ -159,6 +159,7 @@ struct Bar {
     x: f64,
     end: f64,
     y: f64,
+    text_x: f64,
     label: String,
 }
 
@@ -187,6 +188,8 @@ fn layout(report: &Report, scale: &Scale, top: f64) -> (Vec<(String, f64)>, Vec<
             let label = format!("{} {took}{state}", shortened(&plain(&phase.caption()), LABEL));
             let (ready, x) = (scale.at(phase.start() - phase.queued()), scale.at(phase.start()));
             let end = scale.at(report.end_of(phase)).max(x + 1.0);
+            // Behind a bar that it does not fit into.
+            let text_x = if width(&label) + 4.0 <= end - x { x } else { end } + 4.0;
             // Below the phase around it, where neither bars nor labels are.
             let least =
                 phase.parent().and_then(|parent| row_of.get(&parent)).map_or(0, |row: &usize| row + 1);
@@ -195,9 +198,9 @@ fn layout(report: &Report, scale: &Scale, top: f64) -> (Vec<(String, f64)>, Vec<
                 rows.resize(rows.len().max(least) + 1, 0.0);
                 rows.len() - 1
             });
-            rows[row] = end.max(x + width(&label)) + 4.0;
+            rows[row] = end.max(text_x + width(&label)) + 4.0;
             row_of.insert(index, row);
-            bars.push(Bar { phase: index, ready, x, end, y: y + ROW * count(row), label });
+            bars.push(Bar { phase: index, ready, x, end, y: y + ROW * count(row), text_x, label });
         }
         y += ROW * count(rows.len()) + 8.0;
     }
@@ -206,7 +209,7 @@ fn layout(report: &Report, scale: &Scale, top: f64) -> (Vec<(String, f64)>, Vec<
 
 impl Bar {
     fn draw(&self, out: &mut String, report: &Report, critical: bool) {
-        let Self { ready, x, end, y, label, .. } = self;
+        let Self { ready, x, end, y, text_x, label, .. } = self;
         let phase = &report.phases()[self.phase];
         let (fill, weight) = (colour(phase.kind()), if critical { "font-weight=\"600\"" } else { "" });
         let stroke = match (critical, phase.error()) {
@@ -236,7 +239,7 @@ impl Bar {
                 "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{wide:.1}\" height=\"{BAR}\" rx=\"2\" fill=\"{fill}\"{stroke}/>"
             ),
         );
-        text_at(out, x + 4.0, y + 13.0, "start", weight, label);
+        text_at(out, *text_x, y + 13.0, "start", weight, label);
         out.push_str("</g>\n");
     }
 }

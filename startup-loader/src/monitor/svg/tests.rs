@@ -53,7 +53,16 @@ fn labels_do_not_lie_on_each_other() {
     let (_, bars, bottom) = layout(&start, &scale, 0.0);
     let places = |x: f64, y: f64, text: &str| (x, x + width(text), y);
     let labels = labels.iter().map(|label| places(label.text_x, label.y, &label.label)).collect::<Vec<_>>();
-    let bars = bars.iter().map(|bar| places(bar.x, bar.y, &bar.label)).collect::<Vec<_>>();
+    for Bar { x, end, text_x, label, .. } in &bars {
+        assert!(
+            text_x >= end || (text_x >= x && text_x + width(label) <= *end),
+            "{label} is half in its bar"
+        );
+    }
+    let bars = bars
+        .iter()
+        .map(|bar| (bar.ready, bar.end.max(bar.text_x + width(&bar.label)), bar.y))
+        .collect::<Vec<_>>();
     for places in [labels, bars] {
         for (i, a) in places.iter().enumerate() {
             let apart = |b: &(f64, f64, f64)| (a.2 - b.2).abs() > 10.0 || a.1 <= b.0 || b.1 <= a.0;
