@@ -174,18 +174,16 @@ struct Stripe([AtomicU64; EVENTS]);
 impl Counters {
     #[inline]
     pub(crate) fn count(&self, event: Event) {
-        match STRIPE.get() {
-            stripe @ ..SHARED => self.count_alone(stripe, event),
+        // While a thread's locals are torn down, it shares.
+        match STRIPE.try_with(Cell::get).unwrap_or(SHARED) {
+            stripe @ ..SHARED => {
+                let counter = &self.0[stripe].0[event as usize];
+                // Nobody else writes here.
+                counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
+            }
             SHARED => self.count_shared(event),
-            _ => self.count_first(event),
+            UNKNOWN.. => self.count_first(event),
         }
-    }
-
-    #[inline]
-    fn count_alone(&self, stripe: usize, event: Event) {
-        let counter = &self.0[stripe].0[event as usize];
-        // Nobody else writes here.
-        counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
     }
 
     #[inline(never)]
@@ -195,14 +193,9 @@ impl Counters {
 
     #[cold]
     fn count_first(&self, event: Event) {
-        // While a thread's locals are torn down, it shares.
-        match OWN.try_with(|own| own.0).unwrap_or(SHARED) {
-            SHARED => self.count_shared(event),
-            stripe => {
-                STRIPE.set(stripe);
-                self.count_alone(stripe, event);
-            }
-        }
+        let own = OWN.try_with(|own| own.0).unwrap_or(SHARED);
+        let _ = STRIPE.try_with(|stripe| stripe.set(own));
+        self.count(event);
     }
 
     pub(crate) fn of(&self, event: Event) -> u64 {
@@ -225,14 +218,14 @@ impl Counters {
 
 const STRIPES: usize = 8;
 const SHARED: usize = STRIPES - 1;
+const UNKNOWN: usize = STRIPES;
 
 /// Which stripes belong to a thread, one bit each.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// The stripe of this thread; none yet, if there is none of that number. Has no destructor, and so costs no question
-    /// whether it is still there.
-    static STRIPE: Cell<usize> = const { Cell::new(usize::MAX) };
+    /// The stripe of this thread. Apart from what gives it back, for what has no destructor is simply there.
+    static STRIPE: Cell<usize> = const { Cell::new(UNKNOWN) };
     static OWN: Own = Own::take();
 }
 
@@ -252,9 +245,53 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        STRIPE.set(SHARED);
+        let _ = STRIPE.try_with(|stripe| stripe.set(SHARED));
         if self.0 != SHARED {
             TAKEN.fetch_and(!(1 << self.0), Release);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Barrier, thread};
+
+    use super::*;
+
+    /// Counts when the locals of its thread are torn down.
+    struct Late(&'static Counters);
+
+    impl Drop for Late {
+        fn drop(&mut self) {
+            self.0.count(Event::Miss);
+        }
+    }
+
+    thread_local! {
+        static LATE: Cell<Option<Late>> = const { Cell::new(None) };
+    }
+
+    #[test]
+    fn nothing_is_lost_however_many_threads_count() {
+        const THREADS: usize = 3 * STRIPES;
+        static COUNTERS: Counters =
+            Counters([const { Stripe([const { AtomicU64::new(0) }; EVENTS]) }; STRIPES]);
+        // Twice, so that stripes that were given back are taken.
+        for round in 1..=2 {
+            let begin = Barrier::new(THREADS);
+            thread::scope(|scope| {
+                let count = || {
+                    LATE.set(Some(Late(&COUNTERS)));
+                    begin.wait();
+                    (0..1_000).for_each(|_| COUNTERS.count(Event::Hit));
+                    begin.wait();
+                };
+                // Joined, for a scope does not wait for the end of locals.
+                let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(count)).collect();
+                threads.into_iter().for_each(|thread| thread.join().unwrap());
+            });
+            assert_eq!(COUNTERS.of(Event::Hit), (round * THREADS * 1_000) as u64);
+            assert_eq!(COUNTERS.of(Event::Miss), (round * THREADS) as u64);
         }
     }
 }

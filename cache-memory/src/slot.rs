@@ -5,13 +5,13 @@ use cache_core::{Time, Ttl};
 #[derive(Debug)]
 pub(crate) struct Slot<V> {
     pub(crate) value: V,
-    /// What it counts towards the byte bounds.
-    pub(crate) weight: u64,
     /// When it expires by the monotonic clock; `u64::MAX` for never.
     deadline: u64,
     /// When it expires by the wall clock; `i64::MAX` for never. A monotonic clock may stand still while
     /// the machine sleeps.
     expires_at: i64,
+    /// What it counts towards the byte bounds.
+    pub(crate) weight: u64,
 }
 
 impl<V> Slot<V> {

@@ -90,7 +90,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
     /// database.
     pub fn get_many<K: AsRef<str>>(&self, keys: &[K]) -> Vec<Option<Arc<T>>> {
         let is_open = !self.inner.is_closed();
-        let key = |name| self.space.key(name).ok().filter(|_| is_open);
+        let key = |name| Key::of(&self.space.category, name).filter(|_| is_open);
         let keys: Vec<_> = keys.iter().map(|name| key(name.as_ref())).collect();
         let mut values: Vec<_> = match &self.space.front {
             Some(front) => keys
@@ -198,7 +198,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
 
     /// Whether there is a value under `key`. Does not count as a read.
     pub fn contains(&self, key: &str) -> bool {
-        self.space.key(key).is_ok_and(|key| self.peek(&key).is_some())
+        Key::of(&self.space.category, key).is_some_and(|key| self.peek(&key).is_some())
     }
 
     /// Removes all values of the category.

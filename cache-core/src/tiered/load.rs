@@ -78,7 +78,7 @@ impl<T: Send + Sync + 'static> Handle<T> {
         load: impl FnOnce() -> Result<Arc<T>, Arc<E>>,
     ) -> Result<Arc<T>, LoadError<E>> {
         let failed = |name, error| LoadError::Failed { name, error };
-        let Ok(key) = self.space.key(name) else {
+        let Some(key) = Key::of(&self.space.category, name) else {
             return load().map_err(|error| failed(format!("{}/<key too long>", self.name()), error));
         };
         // The ticket of a look that found nothing at home.
