@@ -33,7 +33,6 @@ pub(crate) enum Link {
 
 /// A node that holds keys. It is only told what may be told twice.
 pub(crate) struct Master {
-    pub(crate) name: String,
     info: ConnectionInfo,
     connection: Connection,
     server: Server,
@@ -113,8 +112,7 @@ impl Server {
         again(|| {
             let (seed, mut connection) = self.first_that_answers()?;
             if self.cluster.is_none() {
-                let (name, info) = (self.to_string(), seed.clone());
-                return Ok(vec![Master { name, info, connection, server: self.clone() }]);
+                return Ok(vec![Master { info: seed.clone(), connection, server: self.clone() }]);
             }
             let slots: Value = redis::cmd("CLUSTER").arg("SLOTS").query(&mut connection)?;
             let mut masters: Vec<_> = masters_of(&slots);
@@ -125,8 +123,7 @@ impl Server {
                 .map(|(host, port)| {
                     // A node that does not know how it is called is the one that was asked.
                     let info = if host.is_empty() { seed.clone() } else { moved(seed, host, port) };
-                    let (name, connection) = (place(info.addr()), self.connect_to(&info)?);
-                    Ok(Master { name, info, connection, server: self.clone() })
+                    Ok(Master { connection: self.connect_to(&info)?, info, server: self.clone() })
                 })
                 .collect()
         })
@@ -141,6 +138,12 @@ impl Server {
 }
 
 impl Master {
+    /// What the node is called.
+    #[cfg(feature = "migrate")]
+    pub(crate) fn name(&self) -> String {
+        place(self.info.addr())
+    }
+
     /// What the node says to several commands, in their order and each for itself.
     ///
     /// # Errors

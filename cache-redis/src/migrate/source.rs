@@ -89,8 +89,8 @@ impl Node {
         Ok(self)
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.master.name
+    pub(super) fn name(&self) -> String {
+        self.master.name()
     }
 
     /// A step of a scan: the next cursor, which is 0 at the end, and keys, each once.

@@ -117,12 +117,7 @@ impl State {
 
 impl Place {
     fn new(node: &Node) -> Self {
-        Self {
-            node: node.name().to_owned(),
-            run_id: node.run_id.clone(),
-            cursor: Some(0),
-            report: Report::default(),
-        }
+        Self { node: node.name(), run_id: node.run_id.clone(), cursor: Some(0), report: Report::default() }
     }
 }
 
