@@ -8,7 +8,7 @@ use redis::{Cmd, RedisError, RedisResult, ServerErrorKind, Value};
 
 use crate::{
     breaker::{Breaker, Debt},
-    server::{Link, Server, again},
+    server::{Link, Server},
 };
 
 /// How many connections are kept while nobody uses them.
@@ -45,7 +45,7 @@ impl Reach {
         if self.breaker.is_open() {
             return None;
         }
-        let outcome = again(|| self.ask(commands, &[], &mut Vec::new()));
+        let outcome = self.server.again(|| self.ask(commands, &[], &mut Vec::new()));
         self.note(&outcome);
         outcome.ok()
     }
@@ -57,7 +57,7 @@ impl Reach {
             return None;
         }
         let mut strays = Vec::new();
-        match again(|| self.ask(commands, publish, &mut strays)) {
+        match self.server.again(|| self.ask(commands, publish, &mut strays)) {
             Ok(answers) => {
                 self.breaker.answered();
                 Some(answers)

@@ -1,6 +1,10 @@
 //! Where the server is, and connections to it.
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use cache_core::{Error, ErrorKind, Result};
 use redis::{
@@ -13,9 +17,6 @@ use redis::{
 /// How often a cluster is asked again when a slot has moved, and how long to wait in between: milliseconds.
 const CLUSTER_RETRIES: u32 = 2;
 const CLUSTER_WAIT: (u64, u64) = (5, 50);
-
-/// How often a call is made again that a signal has ended.
-const INTERRUPTIONS: usize = 16;
 
 /// A server, or a cluster of them.
 #[derive(Clone)]
@@ -109,7 +110,7 @@ impl Server {
     /// # Errors
     /// One of them cannot be reached.
     pub(crate) fn masters(&self) -> RedisResult<Vec<Master>> {
-        again(|| {
+        self.again(|| {
             let (seed, mut connection) = self.first_that_answers()?;
             if self.cluster.is_none() {
                 return Ok(vec![Master { info: seed.clone(), connection, server: self.clone() }]);
@@ -127,6 +128,18 @@ impl Server {
                 })
                 .collect()
         })
+    }
+
+    /// Makes a call, and as long as there is time again when a signal has ended it: a read that has a timeout is not taken
+    /// up again by itself (signal(7)), and the connection cannot be used any more.
+    pub(crate) fn again<T>(&self, mut call: impl FnMut() -> RedisResult<T>) -> RedisResult<T> {
+        let begun = Instant::now();
+        loop {
+            match call() {
+                Err(error) if is_interrupted(&error) && begun.elapsed() < self.timeout => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     fn connect_to(&self, node: &ConnectionInfo) -> RedisResult<Connection> {
@@ -168,10 +181,11 @@ impl Master {
     }
 
     fn call<T>(&mut self, mut call: impl FnMut(&mut Connection) -> RedisResult<T>) -> RedisResult<T> {
-        again(|| {
-            let outcome = call(&mut self.connection);
+        let Self { info, connection, server } = self;
+        server.again(|| {
+            let outcome = call(connection);
             if outcome.as_ref().is_err_and(is_interrupted) {
-                self.connection = self.server.connect_to(&self.info)?;
+                *connection = server.connect_to(info)?;
             }
             outcome
         })
@@ -273,18 +287,6 @@ fn each(outcome: RedisResult<Value>) -> RedisResult<RedisResult<Value>> {
         Err(error) if !is_answer(&error) => Err(error),
         answer => Ok(answer),
     }
-}
-
-/// Makes a call, and again when a signal has ended it: a read that has a timeout is not taken up again by itself
-/// (signal(7)), and the connection cannot be used any more.
-pub(crate) fn again<T>(mut call: impl FnMut() -> RedisResult<T>) -> RedisResult<T> {
-    for _ in 0..INTERRUPTIONS {
-        match call() {
-            Err(error) if is_interrupted(&error) => {}
-            outcome => return outcome,
-        }
-    }
-    call()
 }
 
 fn is_interrupted(error: &RedisError) -> bool {

@@ -23,6 +23,7 @@ fn main() {
     let sender = thread::spawn(move || {
         for _ in 0..300 {
             assert!(Command::new("kill").args(["-s", "TERM", &id]).status().unwrap().success());
+            thread::sleep(Duration::from_millis(1));
         }
     });
     for i in 0_u32.. {
