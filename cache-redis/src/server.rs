@@ -35,7 +35,8 @@ pub(crate) enum Link {
 /// A node that holds keys. It is only told what may be told twice.
 pub(crate) struct Master {
     info: ConnectionInfo,
-    connection: Connection,
+    /// `None` after an interruption.
+    connection: Option<Connection>,
     server: Server,
 }
 
@@ -113,7 +114,7 @@ impl Server {
         self.again(|| {
             let (seed, mut connection) = self.first_that_answers()?;
             if self.cluster.is_none() {
-                return Ok(vec![Master { info: seed.clone(), connection, server: self.clone() }]);
+                return Ok(vec![Master::new(seed.clone(), connection, self.clone())]);
             }
             let slots: Value = redis::cmd("CLUSTER").arg("SLOTS").query(&mut connection)?;
             let mut masters: Vec<_> = masters_of(&slots);
@@ -124,7 +125,7 @@ impl Server {
                 .map(|(host, port)| {
                     // A node that does not know how it is called is the one that was asked.
                     let info = if host.is_empty() { seed.clone() } else { moved(seed, host, port) };
-                    Ok(Master { connection: self.connect_to(&info)?, info, server: self.clone() })
+                    self.connect_to(&info).map(|connection| Master::new(info, connection, self.clone()))
                 })
                 .collect()
         })
@@ -151,6 +152,10 @@ impl Server {
 }
 
 impl Master {
+    fn new(info: ConnectionInfo, connection: Connection, server: Server) -> Self {
+        Self { info, connection: Some(connection), server }
+    }
+
     /// What the node is called.
     #[cfg(feature = "migrate")]
     pub(crate) fn name(&self) -> String {
@@ -183,9 +188,13 @@ impl Master {
     fn call<T>(&mut self, mut call: impl FnMut(&mut Connection) -> RedisResult<T>) -> RedisResult<T> {
         let Self { info, connection, server } = self;
         server.again(|| {
-            let outcome = call(connection);
+            let open = match connection {
+                Some(open) => open,
+                None => connection.insert(server.connect_to(info)?),
+            };
+            let outcome = call(open);
             if outcome.as_ref().is_err_and(is_interrupted) {
-                *connection = server.connect_to(info)?;
+                *connection = None;
             }
             outcome
         })
