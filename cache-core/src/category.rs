@@ -45,13 +45,7 @@ impl Category {
         }
         route.check().map_err(|kind| Error::new(kind).about(format_args!("category {name:?}")))?;
         let stable_seed = xxh3_64_with_seed(name.as_bytes(), STABLE_SEED);
-        Ok(Arc::new(Self {
-            name: name.into(),
-            route,
-            index,
-            hasher: SeedableRandomState::with_seed(stable_seed, process_seed()),
-            stable_seed,
-        }))
+        Ok(Arc::new(Self { name: name.into(), route, index, hasher: hasher(name), stable_seed }))
     }
 
     /// Its name.
@@ -135,10 +129,16 @@ impl fmt::Display for Key<'_> {
     }
 }
 
-/// What is drawn once per process.
-fn process_seed() -> &'static SharedSeed {
-    static SEED: OnceLock<SharedSeed> = OnceLock::new();
-    SEED.get_or_init(|| SharedSeed::from_u64(RandomState::new().hash_one(STABLE_SEED)))
+/// The hasher of a category's keys: from secrets of the process alone. Were the difference of two seeds known, so would be keys
+/// that have the same hash.
+fn hasher(category: &str) -> SeedableRandomState {
+    static SECRETS: OnceLock<(RandomState, SharedSeed)> = OnceLock::new();
+    let (seeds, shared) = SECRETS.get_or_init(|| {
+        let seeds = RandomState::new();
+        let shared = SharedSeed::from_u64(seeds.hash_one(STABLE_SEED));
+        (seeds, shared)
+    });
+    SeedableRandomState::with_seed(seeds.hash_one(category), shared)
 }
 
 impl fmt::Debug for Category {
@@ -178,6 +178,27 @@ mod tests {
     fn stable_hash_is_part_of_the_format() {
         let category = Category::new(3, "week_data", Route::sqlite()).unwrap();
         assert_eq!(Key::new(&category, "2026-W47").unwrap().stable_hash(), 7_911_075_960_137_259_099);
+    }
+
+    #[test]
+    fn keys_of_two_categories_cannot_be_made_to_collide() {
+        let [cart, index] = ["cart", "index"].map(|name| Category::new(0, name, Route::memory()).unwrap());
+        // What would collide if the seeds of two categories differed by what their stable seeds do: a hash of 16 bytes
+        // begins with the first 8 of them XOR the seed, rotated by 16.
+        let difference = (cart.stable_seed ^ index.stable_seed).rotate_right(16);
+        let key = |first: u64| [first.to_le_bytes(), *b"-2026-47"].concat();
+        let mut tried = 0;
+        for first in 0..1_u64 << 20 {
+            let first = u64::from_le_bytes(std::array::from_fn(|i| b' ' + (first >> (5 * i) & 31) as u8));
+            let names = [key(first), key(first ^ difference)];
+            if let [Ok(one), Ok(other)] = names.each_ref().map(|name| str::from_utf8(name)) {
+                tried += 1;
+                assert_ne!(Key::new(&cart, one).unwrap().hash(), Key::new(&index, other).unwrap().hash());
+            }
+        }
+        assert!(tried > 0);
+        let again = Category::new(7, "cart", Route::sqlite()).unwrap();
+        assert_eq!(Key::new(&cart, "k").unwrap().hash(), Key::new(&again, "k").unwrap().hash());
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(crate) trait Policy {
     fn victim(&mut self, in_shard: usize, dead: impl Fn(Place) -> bool) -> Option<Place>;
 
     /// What the next one to go is worth, to be compared with those of other groups: in uses per request of the shard.
-    fn worth(&self, tick: u32) -> Option<f64>;
+    fn worth(&mut self, tick: u32) -> Option<f64>;
 
     /// The entry is taken out, which says nothing about it.
     fn discard(&mut self, place: Place);
@@ -94,7 +94,7 @@ impl Policy for Order {
         either!(self, policy => policy.victim(in_shard, dead))
     }
 
-    fn worth(&self, tick: u32) -> Option<f64> {
+    fn worth(&mut self, tick: u32) -> Option<f64> {
         either!(self, policy => policy.worth(tick))
     }
 

@@ -9,7 +9,7 @@ use std::{
 use cache_core::{Changed, Error, ErrorKind, Result};
 use redis::{Connection, RedisResult, Value, cmd};
 
-use crate::{message::Message, store::Store};
+use crate::{message::Message, server::is_interrupted, store::Store};
 
 /// How long the server may have nothing to tell before it is asked whether it is still there.
 const BEAT: Duration = Duration::from_millis(500);
@@ -33,6 +33,7 @@ fn listen(store: &Store) {
     while !store.is_closed() {
         let outcome = store.reach.server.any_node().and_then(|mut node| listen_at(store, &mut node));
         let was_listening = store.listens(false);
+        let was_interrupted = outcome.as_ref().is_err_and(is_interrupted);
         if let Err(error) = outcome {
             if was_listening || !told {
                 tracing::warn!(server = %store.reach.server, %error, "changes from elsewhere are not heard of");
@@ -46,7 +47,9 @@ fn listen(store: &Store) {
                 store.tell(Changed::Anything);
             }
         }
-        rest(store);
+        if !was_interrupted {
+            rest(store);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use redis::{Cmd, RedisError, RedisResult, ServerErrorKind, Value};
 
 use crate::{
     breaker::{Breaker, Debt},
-    server::{Link, Server},
+    server::{Link, Server, is_interrupted},
 };
 
 /// How many connections are kept while nobody uses them.
@@ -75,10 +75,11 @@ impl Reach {
     pub(crate) fn try_close(&self, probe: Cmd, settle: impl Fn(&mut Link, &Debt) -> RedisResult<()>) -> bool {
         self.forget_idle();
         let strays = std::mem::take(&mut *self.strays.lock());
-        let closed = self.server.connect().and_then(|mut link| {
+        let closed = self.server.again(|| {
+            let mut link = self.server.connect()?;
             // Before: a write that arrives later would undo the removal of what is owed.
             link.ask(&strays, &[])?;
-            link.ask(&[probe], &[]).and_then(is_there)?;
+            link.ask(std::slice::from_ref(&probe), &[]).and_then(is_there)?;
             self.breaker.close(|debt| settle(&mut link, debt))
         });
         match &closed {
@@ -150,7 +151,9 @@ impl Reach {
                     if !was_kept || error.is_timeout() {
                         return Err(error);
                     }
-                    self.forget_idle();
+                    if !is_interrupted(&error) {
+                        self.forget_idle();
+                    }
                 }
             }
         }

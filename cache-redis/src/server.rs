@@ -100,6 +100,7 @@ impl Server {
         for node in &self.nodes {
             match self.connect_to(node) {
                 Ok(connection) => return Ok((node, connection)),
+                Err(error) if is_interrupted(&error) => return Err(error),
                 Err(error) => failure = Some(error),
             }
         }
@@ -180,8 +181,7 @@ impl Master {
         pattern: &str,
         count: usize,
     ) -> RedisResult<(u64, Vec<Vec<u8>>)> {
-        let mut scan = redis::cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(count);
+        let scan = scan(cursor, pattern, count);
         self.call(|connection| scan.query(connection))
     }
 
@@ -298,7 +298,13 @@ fn each(outcome: RedisResult<Value>) -> RedisResult<RedisResult<Value>> {
     }
 }
 
-fn is_interrupted(error: &RedisError) -> bool {
+/// The command for one step of a scan.
+pub(crate) fn scan(cursor: u64, pattern: &str, count: usize) -> Cmd {
+    redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(count).to_owned()
+}
+
+/// Whether a signal ended a call.
+pub(crate) fn is_interrupted(error: &RedisError) -> bool {
     type Shared = Arc<dyn std::error::Error + Send + Sync>;
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Shared>());
     let cause = cause.and_then(|cause| cause.downcast_ref::<io::Error>());

@@ -147,10 +147,10 @@ impl Store {
     /// Removes all entries of a category, and tells of it.
     fn settle_all(&self, category: &str) -> RedisResult<()> {
         // Before, since a look at all keys may take long; and after, for what was read meanwhile.
-        let tell =
-            || self.reach.server.connect()?.ask(&[], &[self.publish(Message::Cleared(category))]).map(drop);
+        let (server, news) = (&self.reach.server, [self.publish(Message::Cleared(category))]);
+        let tell = || server.again(|| server.connect()?.ask(&[], &news).map(drop));
         tell()?;
-        for_each_batch(&self.reach.server, &self.names.pattern(category), |master, names| {
+        for_each_batch(server, &self.names.pattern(category), |master, names| {
             let removals: Vec<_> = names.iter().map(|name| cmd("UNLINK").arg(name).to_owned()).collect();
             master.ask(&removals)?.into_iter().try_for_each(|answer| answer.map(drop))
         })?;

@@ -30,10 +30,15 @@ fn main() {
         numbers.insert("k", &i).unwrap();
         assert_eq!(numbers.get("k").unwrap(), Some(i));
         assert_eq!(numbers.entries().unwrap().len(), 1);
+        if i % 16 == 0 {
+            numbers.clear().unwrap();
+            assert_eq!(numbers.get("k").unwrap(), None);
+        }
         if sender.is_finished() {
             break;
         }
     }
     sender.join().unwrap();
-    assert_eq!(tier.health().failures, 0, "a signal is no outage");
+    let health = tier.health();
+    assert_eq!((health.failures, health.outages, health.dropped_writes), (0, 0, 0), "a signal is no outage");
 }

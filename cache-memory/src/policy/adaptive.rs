@@ -356,7 +356,8 @@ impl Policy for Adaptive {
         self.next()
     }
 
-    fn worth(&self, tick: u32) -> Option<f64> {
+    fn worth(&mut self, tick: u32) -> Option<f64> {
+        self.learn();
         let next = self.next()?;
         // Rates go by the requests of this group alone; how many of the shard's there are to each shows over the longest
         // time that is known.

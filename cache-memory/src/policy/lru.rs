@@ -29,7 +29,7 @@ impl Policy for Lru {
     }
 
     /// As if each were used again after as long as it was not.
-    fn worth(&self, tick: u32) -> Option<f64> {
+    fn worth(&mut self, tick: u32) -> Option<f64> {
         let idle = tick.wrapping_sub(*self.0.note(self.0.oldest(LIST)?));
         Some(1.0 / (f64::from(idle) + 1.0))
     }

@@ -12,7 +12,7 @@ use super::{
     collection::Collection,
     report::{Kind, Reason, Report},
 };
-use crate::server::{Master, Server, of_redis};
+use crate::server::{self, Master, Server, of_redis};
 
 /// The most that is read at once, unless a single value is larger: bytes, as the server counts them.
 const SHARE: u64 = 16 << 20;
@@ -75,16 +75,14 @@ impl Source {
 impl Node {
     /// The node, asked what it is.
     fn known(mut self, is_cluster: bool) -> Result<Self> {
-        let mut info = cmd("INFO");
-        info.arg("server");
-        let answers = self.ask(&[info, cmd("DBSIZE")])?;
+        let answers = self.ask(&[info(), cmd("DBSIZE")])?;
         let info: String = answers.first().and_then(answer).unwrap_or_default();
         if !is_cluster && info.lines().any(|line| line == "redis_mode:cluster") {
             let why =
                 "url: it is a node of a cluster and holds only a part of the keys; say that it is a cluster";
             return Err(Error::new(ErrorKind::InvalidOption(why.into())).about(&self.server));
         }
-        self.run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).map(str::to_owned);
+        self.run_id = run_id(&info);
         self.keys = answers.get(1).and_then(answer);
         Ok(self)
     }
@@ -95,10 +93,19 @@ impl Node {
 
     /// A step of a scan: the next cursor, which is 0 at the end, and keys, each once.
     pub(super) fn scan(&mut self, cursor: u64, count: usize) -> Result<(u64, Vec<Vec<u8>>)> {
-        let (next, mut keys) = self
-            .master
-            .scan(cursor, "*", count)
-            .map_err(|error| of_redis(error, &self.server, "scanning"))?;
+        let fail = |error| of_redis(error, &self.server, "scanning");
+        let mut answers =
+            self.master.ask(&[server::scan(cursor, "*", count), info()]).map_err(fail)?.into_iter();
+        let step = answers.next().unwrap_or(Ok(Value::Nil)).map_err(fail)?;
+        let (next, mut keys): (_, Vec<_>) =
+            redis::from_redis_value(step).map_err(|error| fail(error.into()))?;
+        // After an interruption it may be another one that answered, which knows nothing of this cursor.
+        let now = answers.next().and_then(|info| run_id(&answer::<String>(&info)?));
+        if self.run_id.is_some() && now.is_some() && now != self.run_id {
+            let why =
+                "scanning: the server was replaced meanwhile, and is to be looked at from the beginning";
+            return Err(Error::new(ErrorKind::Storage(why.into())).about(&self.server));
+        }
         keys.sort_unstable();
         keys.dedup();
         Ok((next, keys))
@@ -198,6 +205,15 @@ impl Found<'_> {
         }
         command
     }
+}
+
+fn info() -> Cmd {
+    cmd("INFO").arg("server").to_owned()
+}
+
+/// Which process it is.
+fn run_id(info: &str) -> Option<String> {
+    info.lines().find_map(|line| line.strip_prefix("run_id:")).map(str::to_owned)
 }
 
 /// The keys in groups that may be in memory at the same time.

@@ -95,7 +95,9 @@ impl Rates {
             let (reused, ended) = (smooth(own_reused, &reused), smooth(own_ended, &ended));
             *rate = best_rates(&reused, &room(&reused, &ended));
         }
-        let fade = FADE.powi(i32::try_from(periods).unwrap_or(i32::MAX));
+        // As if what came evenly over the periods had faded after each of them.
+        let faded = FADE.powi(i32::try_from(periods).unwrap_or(i32::MAX));
+        let fade = FADE * (1.0 - faded) / ((1.0 - FADE) * periods as f32);
         for observed in self.reused.iter_mut().chain(&mut self.ended).flatten() {
             *observed *= fade;
         }

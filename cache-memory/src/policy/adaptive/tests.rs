@@ -154,13 +154,13 @@ proptest! {
                 (None, Some(_)) => {}
                 (found, None) => prop_assert_eq!(cache.request(key), found.is_some()),
             }
+            prop_assert_eq!(cache.policy.worth(0).is_some(), cache.table.len() > 0);
             let lists = cache.policy.entries.validated();
             let mut placed: Vec<Place> = lists.iter().flatten().map(|&(place, _)| place).collect();
             placed.sort_unstable();
             prop_assert_eq!(placed, cache.table.places(|()| true));
             prop_assert!(cache.policy.ghosts.len() <= capacity);
             prop_assert!(cache.policy.queue_target >= 1.0);
-            prop_assert_eq!(cache.policy.worth(0).is_some(), cache.table.len() > 0);
             for (list, places) in (0..).zip(&lists).skip(1) {
                 prop_assert!(places.iter().all(|(_, it)| it.history.class == list), "a class has a list of its own");
             }
