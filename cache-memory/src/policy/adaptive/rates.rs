@@ -211,6 +211,21 @@ mod tests {
     }
 
     #[test]
+    fn of_a_long_time_as_much_is_left_as_if_rates_had_been_drawn_all_along() {
+        let (mut now_and_then, mut at_once) = (Rates::new(10), Rates::new(10));
+        for _ in 0..2_000 {
+            (0..10).for_each(|_| now_and_then.reused(1, 5));
+            now_and_then.learn(1);
+        }
+        (0..20_000).for_each(|_| at_once.reused(1, 5));
+        at_once.learn(2_000);
+        let left = |rates: &Rates| rates.reused.iter().flatten().sum::<f32>();
+        assert!((left(&at_once) / left(&now_and_then) - 1.0).abs() < 0.02);
+        at_once.learn(u32::MAX);
+        assert!(at_once.rate(1, 5).is_finite() && left(&at_once) >= 0.0);
+    }
+
+    #[test]
     fn nothing_observed_changes_nothing() {
         let mut rates = Rates::new(10);
         rates.learn(1);

@@ -117,6 +117,16 @@ fn use_in_a_burst_changes_nothing() {
 }
 
 #[test]
+fn what_loses_nothing_is_measured_too_when_it_is_compared() {
+    let mut cache = Cache::new(1_000);
+    cache.hits((0..500).cycle().take(5_000));
+    let at_first = Rates::new(500);
+    assert_eq!(cache.policy.rates.rate(1, 100), at_first.rate(1, 100));
+    assert!(cache.policy.worth(0).is_some());
+    assert_ne!(cache.policy.rates.rate(1, 100), at_first.rate(1, 100));
+}
+
+#[test]
 fn what_was_cleared_leaves_neither_ghosts_nor_room() {
     let mut cache = Cache::new(1_000);
     cache.hits(0..1_000);
