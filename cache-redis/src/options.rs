@@ -71,8 +71,9 @@ impl RedisOptions {
         self
     }
 
-    /// How long the server may be silent while it is connected to or asked something; then the call has failed. The names of
-    /// hosts are looked up by the operating system, in its own time. Default: 250 ms.
+    /// How long the server may be silent while it is connected to or asked something; then the call has failed. What a signal
+    /// interrupts is begun again within that time. The names of hosts are looked up by the operating system, in its own time.
+    /// Default: 250 ms.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
