@@ -70,15 +70,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE.svg|FILE.json", num_args = 0..=1)]
     pub(crate) timings: Option<Option<Waterfall>>,
 
-    /// Where to keep indexes and caches, one sub-folder per repository
+    /// Where to keep the cache, and an index per repository
     /// [default: the platform's cache folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
 
-    /// The cache as this TOML file says, for all repositories that it is given for
+    /// The cache as this TOML file says
     ///
-    /// Relative paths in it, and those that it leaves out, begin at its folder. Repositories do not get into
-    /// each other's way, since all keys name the repository and its HEAD. The index stays in --cache-dir.
+    /// Relative paths in it, and those that it leaves out, begin at its folder. Indexes stay in --cache-dir.
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) config: Option<PathBuf>,
 

@@ -29,6 +29,7 @@ use crate::{
     export::Csv,
     history::folded,
     index::{Index, Source},
+    place::Store,
     repository::Repository,
     series::Series,
     target::{Target, digest},
@@ -43,15 +44,34 @@ pub(crate) fn history(repository: &Repository) -> String {
     format!("{}/{DERIVATION}", repository.history())
 }
 
-/// Answers questions about one repository, to all threads.
-pub(crate) struct DataService {
-    repository: Arc<Repository>,
+/// The categories of the cache that hold the answers.
+#[derive(Clone)]
+pub(crate) struct Answers {
     weeks: Handle<WeekList>,
     tasks: Handle<TaskList>,
     stats: Handle<WeekStats>,
     analyses: Handle<Analysis>,
     series: Handle<Series>,
     exports: Handle<Bytes>,
+}
+
+impl Answers {
+    pub(crate) fn of(cache: &Cache) -> Result<Self> {
+        Ok(Self {
+            weeks: cache.category("week_data")?,
+            tasks: cache.category("task_lists")?,
+            stats: cache.category("aggregated_stats")?,
+            analyses: cache.category("analytics_results")?,
+            series: cache.category("chart_data")?,
+            exports: cache.bytes("export_data")?,
+        })
+    }
+}
+
+/// Answers questions about one repository, to all threads.
+pub(crate) struct DataService {
+    repository: Arc<Repository>,
+    answers: Answers,
     index: Arc<Deferred<Mutex<Index>>>,
     authors: Deferred<Vec<AuthorCount>>,
     index_time: Mutex<Option<Duration>>,
@@ -61,24 +81,19 @@ pub(crate) struct DataService {
 type Deferred<T> = Lazy<T, Error, Box<dyn Fn() -> Result<T> + Send + Sync>>;
 
 impl DataService {
-    /// Answers from `cache`, and from an index of `source`.
-    pub(crate) fn new(repository: Arc<Repository>, cache: &Cache, source: Source) -> Result<Self> {
+    /// Answers with what is kept, or from an index of `source`.
+    pub(crate) fn new(repository: Arc<Repository>, store: &Store, source: Source) -> Self {
         let source = Arc::new(source);
         let index: Arc<Deferred<Mutex<Index>>> =
             Arc::new(Lazy::capturing("index", Box::new(move || Ok(Mutex::new(Index::open(&source)?)))));
         let indexed = index.clone();
-        Ok(Self {
+        Self {
             repository,
-            weeks: cache.category("week_data")?,
-            tasks: cache.category("task_lists")?,
-            stats: cache.category("aggregated_stats")?,
-            analyses: cache.category("analytics_results")?,
-            series: cache.category("chart_data")?,
-            exports: cache.bytes("export_data")?,
+            answers: store.answers.clone(),
             index,
             authors: Lazy::capturing("authors", Box::new(move || indexed.get()?.lock().ask(Index::authors))),
             index_time: Mutex::new(None),
-        })
+        }
     }
 
     /// What of this is loaded by its first use.
@@ -108,19 +123,19 @@ impl DataService {
 
     /// All weeks that have commits.
     pub(crate) fn weeks(&self) -> Result<Arc<WeekList>> {
-        Ok(self.weeks.get_or_load_typed(&self.history(), || self.count_weeks(""))?)
+        Ok(self.answers.weeks.get_or_load_typed(&self.history(), || self.count_weeks(""))?)
     }
 
     /// The commits of a week by the authors whose name contains `author`; all with `""`.
     pub(crate) fn tasks(&self, week: Week, author: &str) -> Result<Arc<TaskList>> {
         let load = || Ok::<_, Error>(TaskList::of(self.ask_index(|index| index.commits(week, author))?));
-        Ok(self.tasks.get_or_load_typed(&self.key(week, author), load)?)
+        Ok(self.answers.tasks.get_or_load_typed(&self.key(week, author), load)?)
     }
 
     /// The numbers of the commits that [`tasks`](Self::tasks) lists.
     pub(crate) fn stats(&self, week: Week, author: &str) -> Result<Arc<WeekStats>> {
         let load = || Ok(WeekStats::of(&*self.tasks(week, author)?));
-        Ok(self.stats.get_or_load_typed(&self.key(week, author), load)?)
+        Ok(self.answers.stats.get_or_load_typed(&self.key(week, author), load)?)
     }
 
     /// The analysis of the whole history, as far as it is by `author`.
@@ -132,7 +147,7 @@ impl DataService {
                 Ok(analyst.finish(index.files_most_changed(author, Analysis::FILES)?))
             })
         };
-        Ok(self.analyses.get_or_load_typed(&self.key("all", author), load)?)
+        Ok(self.answers.analyses.get_or_load_typed(&self.key("all", author), load)?)
     }
 
     /// The bars of the chart: the whole history by `author`, and where `week` is in it.
@@ -143,7 +158,7 @@ impl DataService {
                 _ => Series::of(&self.count_weeks(author)?, week),
             })
         };
-        Ok(self.series.get_or_load_typed(&self.key(week, author), load)?)
+        Ok(self.answers.series.get_or_load_typed(&self.key(week, author), load)?)
     }
 
     /// All commits of the history by `author`, oldest first, as CSV.
@@ -156,15 +171,15 @@ impl DataService {
             })?;
             let digest = Bytes::copy_from_slice(&digest(&csv).to_le_bytes());
             // Without it, the next run writes once more what is there already.
-            let _ = self.exports.insert(&self.key("digest", author), digest);
+            let _ = self.answers.exports.insert(&self.key("digest", author), digest);
             Ok::<_, Error>(Bytes::from(csv))
         };
-        Ok(self.exports.get_or_load_typed(&self.key("csv", author), load)?)
+        Ok(self.answers.exports.get_or_load_typed(&self.key("csv", author), load)?)
     }
 
     /// Whether a file is known to hold what [`export`](Self::export) returns.
     pub(crate) fn is_export(&self, target: &Target, author: &str) -> bool {
-        let known = self.exports.get(&self.key("digest", author));
+        let known = self.answers.exports.get(&self.key("digest", author));
         known.is_some_and(|known| target.digest().is_some_and(|there| known[..] == there.to_le_bytes()))
     }
 

@@ -1,4 +1,4 @@
-//! Where gitweek keeps what it knows of a repository.
+//! Where gitweek keeps what it knows.
 
 use std::{
     fs::DirBuilder,
@@ -9,19 +9,22 @@ use std::{
 use directories::ProjectDirs;
 use warmstart::{Cache, Config};
 
-use crate::{args::Args, error::Result, repository::Repository, terminal::note};
+use crate::{args::Args, data_service::Answers, error::Result, repository::Repository, terminal::note};
 
-/// What is kept of a repository: its cache, and where its index is.
+/// What is kept for the next time: one cache, and the index of each repository.
 pub(crate) struct Store {
     pub(crate) cache: Cache,
-    /// `None` if the index can only be in memory.
-    pub(crate) index: Option<PathBuf>,
+    pub(crate) answers: Answers,
+    /// `None` if indexes can only be in memory.
+    folder: Option<PathBuf>,
 }
 
 impl Store {
     /// Opens the cache that was asked for.
-    pub(crate) fn open(args: &Args, config: Option<&Config>, repository: &Repository) -> Result<Self> {
-        let folder = folder(args.cache_dir.as_deref(), repository);
+    ///
+    /// It is one for all repositories, so that nobody has to know which one it is for: it opens while git looks.
+    pub(crate) fn open(args: &Args, config: Option<&Config>) -> Result<Self> {
+        let folder = folder(args.cache_dir.as_deref());
         let cache = match (config, &folder) {
             // An empty cache that stays so for other processes: the same path, and nothing out of it.
             _ if args.no_cache => warmstart::in_memory()?,
@@ -32,7 +35,12 @@ impl Store {
         if let Some(why) = cache.degraded() {
             note(format_args!("the cache does without its files: {why}"));
         }
-        Ok(Self { cache, index: folder.map(|folder| folder.join("index.db")) })
+        Ok(Self { answers: Answers::of(&cache)?, cache, folder })
+    }
+
+    /// The file of a repository's index, in a folder that exists. `None` if there can be none.
+    pub(crate) fn index(&self, repository: &Repository) -> Option<PathBuf> {
+        Some(existing(self.folder.as_ref()?.join(sub_folder(repository)))?.join("index.db"))
     }
 
     /// Keeps what was learned for the next time.
@@ -45,14 +53,18 @@ impl Store {
     }
 }
 
-/// The folder of a repository's index and cache, which exists. `None` if there can be none; a note says why.
-fn folder(cache_dir: Option<&Path>, repository: &Repository) -> Option<PathBuf> {
+/// The folder of all that is kept, which exists. `None` if there can be none; a note says why.
+fn folder(cache_dir: Option<&Path>) -> Option<PathBuf> {
     let platform = || ProjectDirs::from("", "", "gitweek").map(|dirs| dirs.cache_dir().to_owned());
-    let Some(parent) = cache_dir.map(Path::to_owned).or_else(platform) else {
+    let Some(folder) = cache_dir.map(Path::to_owned).or_else(platform) else {
         note("there is no home folder, so nothing is kept for the next time; see --cache-dir");
         return None;
     };
-    let folder = parent.join(sub_folder(repository));
+    existing(folder)
+}
+
+/// The folder, once it is there. `None` if it cannot be; a note says why.
+fn existing(folder: PathBuf) -> Option<PathBuf> {
     match create(&folder) {
         Ok(()) => Some(folder),
         Err(error) => {
@@ -69,7 +81,7 @@ fn sub_folder(repository: &Repository) -> String {
     format!("{name}-{:016x}", repository.place())
 }
 
-/// Makes the folder for this user alone: the repository may be nobody else's business.
+/// Makes the folder for this user alone: the repositories may be nobody else's business.
 fn create(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]

@@ -39,7 +39,7 @@ pub(crate) struct Report<'a> {
 pub(crate) struct Timings {
     /// Everything so far.
     pub(crate) total: Duration,
-    /// Asking git what HEAD is.
+    /// Waiting for git to tell what HEAD is, once the cache was open.
     pub(crate) git: Duration,
     /// Opening the cache.
     pub(crate) cache: Duration,

@@ -4,7 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -29,32 +29,18 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
-    /// Looks for the repository in and around `folder`, or where git looks by itself.
+    /// Asks git for the repository in and around `folder`, or where git looks by itself.
     ///
     /// This starts one git process, the only one of a run that finds its answers in the cache.
-    pub(crate) fn discover(folder: Option<&Path>) -> Result<Self> {
+    pub(crate) fn ask(folder: Option<&Path>) -> Result<Asked> {
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
             return Err(Error::NoFolder(folder.to_owned()));
         }
         let questions = ["--git-common-dir", "--is-bare-repository", "--is-shallow-repository", "HEAD"];
-        let _watched = watched!("git rev-parse").entered();
-        let output = git(folder, "rev-parse").args(questions).output().map_err(Error::GitMissing)?;
-        // A path may hold line ends, the other answers do not: read from the back.
-        let mut answers = output.stdout.trim_ascii_end().rsplitn(4, |&byte| byte == b'\n');
-        let (head, shallow, bare, dir) = (answers.next(), answers.next(), answers.next(), answers.next());
-        let git_dir = dir.map(|dir| absolute(folder, os_string(dir)));
-        match (output.status.success(), git_dir) {
-            (true, Some(git_dir)) => Ok(Self {
-                folder: folder.map(Path::to_owned),
-                head: String::from_utf8_lossy(head.unwrap_or_default()).into_owned(),
-                shallow: (shallow == Some(b"true")).then(|| xxh3_64(&content(&git_dir.join("shallow")))),
-                bare: bare == Some(b"true"),
-                git_dir,
-            }),
-            // All answered, except for what HEAD is: nothing was committed so far.
-            (false, Some(git_dir)) => Err(Error::NoCommits(path_of(&git_dir).display().to_string())),
-            _ => Err(refusal(folder, &output.stderr)),
-        }
+        let mut command = git(folder, "rev-parse");
+        command.args(questions).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let process = command.spawn().map_err(Error::GitMissing)?;
+        Ok(Asked { folder: folder.map(Path::to_owned), process })
     }
 
     /// The folder of the repository: the main work tree's, or the repository itself if it is bare.
@@ -153,6 +139,37 @@ impl Repository {
 
     fn git(&self, command: &'static str) -> Command {
         git(self.folder.as_deref(), command)
+    }
+}
+
+/// A git process that looks for the repository, while this one does something else.
+pub(crate) struct Asked {
+    folder: Option<PathBuf>,
+    process: Child,
+}
+
+impl Asked {
+    /// Waits for what git says.
+    pub(crate) fn answer(self) -> Result<Repository> {
+        let _watched = watched!("git rev-parse").entered();
+        let Self { folder, process } = self;
+        let output = process.wait_with_output().map_err(Error::GitMissing)?;
+        // A path may hold line ends, the other answers do not: read from the back.
+        let mut answers = output.stdout.trim_ascii_end().rsplitn(4, |&byte| byte == b'\n');
+        let (head, shallow, bare, dir) = (answers.next(), answers.next(), answers.next(), answers.next());
+        let git_dir = dir.map(|dir| absolute(folder.as_deref(), os_string(dir)));
+        match (output.status.success(), git_dir) {
+            (true, Some(git_dir)) => Ok(Repository {
+                head: String::from_utf8_lossy(head.unwrap_or_default()).into_owned(),
+                shallow: (shallow == Some(b"true")).then(|| xxh3_64(&content(&git_dir.join("shallow")))),
+                bare: bare == Some(b"true"),
+                folder,
+                git_dir,
+            }),
+            // All answered, except for what HEAD is: nothing was committed so far.
+            (false, Some(git_dir)) => Err(Error::NoCommits(path_of(&git_dir).display().to_string())),
+            _ => Err(refusal(folder.as_deref(), &output.stderr)),
+        }
     }
 }
 

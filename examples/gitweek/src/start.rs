@@ -1,13 +1,14 @@
 //! How the program starts: its parts, and what each of them waits for.
 //!
 //! ```text
-//! repository ──> cache ──┬──> settings ──┬──> week view ──┬──> "week view ready"
-//!     └──────────────────┴──> index ─────┘        │       │
-//!                               └──> lazies ──────│───────┘
-//!                                                 └──> analysis, chart, export
+//! cache ─────────┬──> settings ──┬──> week view ──┬──> "week view ready"
+//! repository ────┴──> index ─────┘        │       │
+//!                       └──> lazies ──────│───────┘
+//!                                         └──> analysis, chart, export
 //! ```
 //!
-//! A report loads them in order, on the thread that it is on: they hardly wait for anything but each other. On the
+//! Git is asked for the repository before anything else. A report then loads the parts in order, on the thread that it
+//! is on: they hardly wait for anything but each other and git, and the cache is open when git has answered. On the
 //! screen, the week is shown as soon as its view is ready, and the rest follows in the background; unless the
 //! configuration has all of it loaded at once.
 
@@ -101,9 +102,10 @@ pub(crate) fn parts(args: &'static Args, config: Option<&'static Config>) -> (Lo
     let on_screen = args.is_interactive();
     let has_splash = on_screen && async_loading.enabled;
     let mut loader = Loader::new();
-    let repository = loader.add("repository", (), |_, ()| Ok(Repository::discover(args.repo.as_deref())?));
-    let store =
-        loader.add("cache", repository, move |_, repository| Ok(Store::open(args, config, &repository)?));
+    let asked = Repository::ask(args.repo.as_deref());
+    let store = loader.add("cache", (), move |_, ()| Ok(Store::open(args, config)?));
+    // After what can be had without it: of equals, a report begins with the one that was declared first.
+    let repository = loader.add("repository", (), move |_, ()| Ok(asked?.answer()?));
     let session = loader.add("settings", (repository, store), |_, (repository, store)| {
         Ok(Session::new(args, &store.cache, &repository)?)
     });
@@ -111,10 +113,14 @@ pub(crate) fn parts(args: &'static Args, config: Option<&'static Config>) -> (Lo
         let reporter = context.reporter();
         let listen = move |part| reporter.progress(part);
         let progress = if has_splash { Progress::telling(listen) } else { Progress::default() };
-        let source =
-            Source::new(repository.clone(), store.index.clone(), &migration_optimization, progress.into());
+        let source = Source::new(
+            repository.clone(),
+            store.index(&repository),
+            &migration_optimization,
+            progress.into(),
+        );
         // For the registry of lazies, which is for things that stay.
-        let data: &'static _ = Box::leak(Box::new(DataService::new(repository, &store.cache, source)?));
+        let data: &'static _ = Box::leak(Box::new(DataService::new(repository, &store, source)));
         // The cache knows the weeks if it knows anything of this history. If not, all is read now.
         let weeks = data.weeks()?;
         Ok(History { data, weeks })

@@ -206,7 +206,7 @@ fn killed_run_leaves_no_wrong_numbers() {
 fn damaged_cache_costs_time_only() {
     let repo = some_history();
     repo.check();
-    let cache = repo.kept().join("cache/cache.db");
+    let cache = repo.cache_dir().join("cache/cache.db");
     let whole = std::fs::read(&cache).unwrap();
     let text = b"no database at all ".repeat(100);
     let mut torn = whole.clone();
@@ -222,7 +222,7 @@ fn damaged_cache_costs_time_only() {
 fn cache_can_be_read_in_the_sqlite_shell() {
     let repo = some_history();
     repo.report(&[]);
-    let database = rusqlite::Connection::open(repo.kept().join("cache/cache.db")).unwrap();
+    let database = rusqlite::Connection::open(repo.cache_dir().join("cache/cache.db")).unwrap();
     let query = "select category, count(*), sum(size_bytes) from cache_entries group by 1";
     let mut query = database.prepare(query).unwrap();
     let rows: Vec<(String, u32, u32)> = query

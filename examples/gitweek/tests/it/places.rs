@@ -111,14 +111,15 @@ fn unusable_index_and_cache_files_cost_time_only() {
     let kept = repo.kept();
     fs::remove_dir_all(&kept).unwrap();
     fs::create_dir_all(kept.join("index.db")).unwrap();
-    fs::write(kept.join("cache"), "a file in the way").unwrap();
+    fs::remove_dir_all(repo.cache_dir().join("cache")).unwrap();
+    fs::write(repo.cache_dir().join("cache"), "a file in the way").unwrap();
     let (report, said) = repo.report_and_notes(&[]);
     assert!(said.contains("no index") && said.contains("cache"), "{said}");
     assert_eq!(Numbers::of(&report), *repo.numbers().values().next_back().unwrap());
 }
 
 #[test]
-fn two_repositories_of_one_name_are_kept_apart() {
+fn two_repositories_of_one_name_are_kept_apart_in_one_cache() {
     let repo = some_history();
     repo.check();
     let other = repo.beside("other/project");
@@ -128,7 +129,7 @@ fn two_repositories_of_one_name_are_kept_apart() {
     repo.git(&["config", "user.email", "ada@example.org"]);
     repo.commit("other", "only\n", NOON);
     repo.check();
-    assert_eq!(fs::read_dir(repo.cache_dir()).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(repo.cache_dir()).unwrap().count(), 3, "the cache and two indexes");
 }
 
 #[test]
@@ -139,7 +140,7 @@ fn default_place_is_the_cache_folder_of_the_platform() {
     let output = command.env("XDG_CACHE_HOME", &place).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     if cfg!(target_os = "linux") {
-        assert_eq!(fs::read_dir(place.join("gitweek")).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(place.join("gitweek")).unwrap().count(), 2);
     }
 }
 
@@ -158,7 +159,7 @@ fn cache_is_where_and_how_the_configuration_says() {
         }
     }
     assert!(repo.report(&options)["cache"]["sqlite"]["hits"].as_u64().unwrap() > 0);
-    assert!(repo.beside("config/kept/weeks.db").is_file() && !repo.kept().join("cache").exists());
+    assert!(repo.beside("config/kept/weeks.db").is_file() && !repo.cache_dir().join("cache").exists());
     assert!(repo.kept().join("index.db").is_file());
 }
 

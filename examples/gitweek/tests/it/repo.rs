@@ -111,11 +111,12 @@ impl Repo {
         self.base.path().join("cache")
     }
 
-    /// The one sub-folder of the cache folder.
+    /// The folder of the one index that there is.
     pub(crate) fn kept(&self) -> PathBuf {
-        let mut folders = std::fs::read_dir(self.cache_dir()).unwrap();
-        let folder = folders.next().unwrap().unwrap().path();
-        assert!(folders.next().is_none(), "more than one repository is kept");
+        let folders = std::fs::read_dir(self.cache_dir()).unwrap().map(|entry| entry.unwrap().path());
+        let mut indexes = folders.filter(|folder| !folder.ends_with("cache"));
+        let folder = indexes.next().unwrap();
+        assert!(indexes.next().is_none(), "more than one repository is kept");
         folder
     }
 
