@@ -339,8 +339,13 @@ impl Inner {
         if self.closed.swap(true, SeqCst) {
             return Ok(());
         }
-        drop(self.maintenance.lock().take());
+        let maintenance = self.maintenance.lock().take();
+        if let Some(maintenance) = &maintenance {
+            maintenance.stop();
+        }
         let mut failures = First(self.flush().err());
+        // Waited for once it has had the time to end.
+        drop(maintenance);
         for (_, tier) in &self.tiers {
             failures.note(tier.close());
         }

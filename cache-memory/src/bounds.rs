@@ -1,8 +1,13 @@
 //! How much there may be, and over how many locks it is spread.
 
+use std::{sync::OnceLock, thread::available_parallelism};
+
 use cache_core::{ErrorKind, Result};
 
 use crate::{EvictionPolicy, quota::Quota};
+
+/// Asked for once: the system looks into half a dozen files.
+static PROCESSORS: OnceLock<usize> = OnceLock::new();
 
 /// Options that a cache and a tier have in common.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +47,7 @@ impl Bounds {
     /// choose from.
     pub(crate) fn shards(&self, per_processor: usize, entries: u64) -> usize {
         self.shards.unwrap_or_else(|| {
-            let processors = std::thread::available_parallelism().map_or(1, usize::from);
+            let processors = *PROCESSORS.get_or_init(|| available_parallelism().map_or(1, usize::from));
             let by_entries = usize::try_from(self.max_entries / entries).unwrap_or(usize::MAX);
             let shards = by_entries.min(per_processor * processors).clamp(1, Self::MAX_SHARDS);
             // Rounded down: the store rounds up.

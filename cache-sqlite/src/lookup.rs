@@ -87,7 +87,10 @@ impl Store {
             queue.look_up(id, key)
         };
         let row = match known {
-            Known::Database { .. } => self.read(self.snapshot(), |conn| row(conn, id, key))?,
+            Known::Database { .. } => {
+                let row = |conn: &_| row(conn, id, key);
+                self.read_first(row).unwrap_or_else(|| self.read(self.snapshot(), row))?
+            }
             _ => None,
         };
         self.judge(id, key, known, row)

@@ -48,6 +48,9 @@ pub struct SqliteOptions {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) queue_limit: usize,
     pub(crate) readers: usize,
+    /// How many reads go through the connection that writes, where it is free, before others are opened to read through.
+    /// To open one takes as long as dozens of reads, and a program that looks up a few things and ends needs none.
+    pub(crate) first_reads: u64,
     pub(crate) busy_timeout: Duration,
     pub(crate) compress_from: usize,
     pub(crate) threaded: bool,
@@ -62,6 +65,7 @@ impl Default for SqliteOptions {
             clock: default_clock(),
             queue_limit: 16 << 20,
             readers: 4,
+            first_reads: 32,
             busy_timeout: Duration::from_secs(5),
             compress_from: 2_048,
             threaded: true,
@@ -107,7 +111,8 @@ impl SqliteOptions {
         self
     }
 
-    /// How many connections may read at once, 1 to 64. They are opened when they are needed. Default: 4.
+    /// How many connections may read at once, 1 to 64. They are opened when they are needed, which is not for the first
+    /// few reads: those go through the connection that writes. Default: 4.
     #[must_use]
     pub fn readers(mut self, readers: usize) -> Self {
         self.readers = readers;

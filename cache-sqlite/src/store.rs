@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, atomic::Ordering::SeqCst},
+    sync::{
+        Arc,
+        atomic::Ordering::{Relaxed, SeqCst},
+    },
 };
 
 use cache_core::{Departure, Error, ErrorKind, Observer, Result};
@@ -43,6 +46,8 @@ pub(crate) struct Store {
     /// Whether the thread runs or can be started.
     pub(crate) threaded: AtomicBool,
     pub(crate) readers: Readers,
+    /// How many reads may still go through the connection that writes.
+    first_reads: AtomicU64,
     writer: Mutex<Writer>,
     /// Held shared by reads, exclusively while the file is being replaced.
     pub(crate) gate: RwLock<()>,
@@ -74,6 +79,7 @@ impl Store {
             thread: Mutex::new(None),
             threaded: AtomicBool::new(options.threaded),
             readers: Readers::new(options.readers),
+            first_reads: AtomicU64::new(options.first_reads),
             wal: AtomicBool::new(connection.wal),
             gate: RwLock::new(()),
             hits: Hits::default(),
@@ -137,6 +143,20 @@ impl Store {
             self.readers.renew();
         }
         outcome.map_err(|error| self.note(of_sqlite(error, self.file.path(), doing)))
+    }
+
+    /// Reads through the connection that writes: if it is free, and this is among the first reads.
+    pub(crate) fn read_first<T>(
+        &self,
+        mut read: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T>,
+    ) -> Option<Result<T>> {
+        let left = self.first_reads.load(Relaxed).checked_sub(1)?;
+        let writer = self.writer.try_lock()?;
+        let WriteConnection { conn, .. } = writer.connection.as_ref()?;
+        self.first_reads.store(left, Relaxed);
+        let outcome = retry(self.options.patience(), || read(conn));
+        drop(writer);
+        Some(outcome.map_err(|error| self.note(of_sqlite(error, self.file.path(), "reading"))))
     }
 
     /// Tells the observer who left. No lock is held.

@@ -11,6 +11,7 @@ mod walk;
 
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
 use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -60,7 +61,7 @@ type Id = usize;
 /// All that was found out so far.
 #[derive(Debug, Default)]
 struct Shapes {
-    places: HashMap<Key, Id>,
+    places: HashMap<Key, Id, FixedState>,
     shapes: Vec<Shape>,
 }
 

@@ -46,6 +46,12 @@ impl Maintenance {
         }
         Self { stop, thread: thread.ok() }
     }
+
+    /// Has the thread end, and does not wait for it.
+    pub(super) fn stop(&self) {
+        *self.stop.stopped.lock() = true;
+        self.stop.changed.notify_all();
+    }
 }
 
 impl Stop {
@@ -61,8 +67,7 @@ impl Stop {
 
 impl Drop for Maintenance {
     fn drop(&mut self) {
-        *self.stop.stopped.lock() = true;
-        self.stop.changed.notify_all();
+        self.stop();
         // A destructor that maintenance runs may drop the last handle; a thread cannot wait for its own end.
         if let Some(thread) =
             self.thread.take().filter(|handle| handle.thread().id() != thread::current().id())

@@ -431,7 +431,7 @@ fn damage_that_keeps_readers_from_opening_is_remembered() {
     fill(&bench);
     let cache = bench.open();
     overwrite(&bench, &[7; 16], 0);
-    let error = cache.value(&category("c"), "k1").unwrap_err();
+    let error = cache.usage(&category("c")).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Corrupt(_)), "{error}");
     assert_ne!(fs::read(bench.dir.path().join("cache.db.lock")).unwrap(), b"");
 }

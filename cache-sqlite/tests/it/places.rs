@@ -164,3 +164,24 @@ fn journal_that_names_another_file_does_not_get_it_deleted() {
         assert_eq!(fs::read(outside).ok().as_deref(), Some(&b"precious"[..]), "marked: {marked}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn first_reads_open_no_further_connection() {
+    let bench = Bench::new();
+    let c = category("c");
+    let cache = bench.open();
+    cache.put_in(&c, "k", &bench.entry("v")).unwrap();
+    cache.flush().unwrap();
+    let path = bench.path().canonicalize().unwrap();
+    let connections = || {
+        let files = fs::read_dir("/proc/self/fd").unwrap().flatten().map(|file| fs::read_link(file.path()));
+        files.filter(|file| file.as_ref().is_ok_and(|file| *file == path)).count()
+    };
+    let read = || assert_eq!(cache.value(&c, "k").unwrap().unwrap(), b"v");
+    let at_first = connections();
+    (0..5).for_each(|_| read());
+    assert_eq!(connections(), at_first);
+    (0..100).for_each(|_| read());
+    assert_eq!(connections(), at_first + 1);
+}

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use cache_core::{Bytes, Category, Clock, Entry, Key, ManualClock, Result, Route, Tier, Unguarded};
+use shuttle::rand::{Rng, thread_rng};
 use tempfile::TempDir;
 
 use crate::{Durability, SqliteCache, SqliteOptions};
@@ -30,7 +31,8 @@ impl Bench {
     }
 
     pub(crate) fn options(&self) -> SqliteOptions {
-        SqliteCache::options().clock(self.clock.clone())
+        let first_reads = thread_rng().gen_range(0..4);
+        SqliteOptions { first_reads, ..SqliteCache::options().clock(self.clock.clone()) }
     }
 
     pub(crate) fn open(&self, durability: Durability) -> SqliteCache {

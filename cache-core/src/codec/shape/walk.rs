@@ -6,6 +6,7 @@ use std::{
     fmt,
 };
 
+use foldhash::fast::FixedState;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor, value::U32Deserializer};
 
 use super::{Id, Key, Kind, Shape, Shapes};
@@ -149,7 +150,7 @@ impl<'a, 'w> Asked<'a, 'w> {
 #[derive(Debug, Default)]
 pub(super) struct Guesses {
     /// By visitor: the place of the next guess. The first one, where there is none.
-    places: HashMap<TypeId, usize>,
+    places: HashMap<TypeId, usize, FixedState>,
     /// The visitor that was given something last, and how many guesses there are for it.
     last: Option<(TypeId, usize)>,
 }
