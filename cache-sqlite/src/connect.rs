@@ -9,6 +9,7 @@ use crate::{
     SqliteOptions,
     error::{is_busy, is_corrupt, of_sqlite},
     file::StoreFile,
+    lookout::Lookout,
     schema::{self, Owner},
 };
 
@@ -53,12 +54,12 @@ pub(crate) fn writer(file: &StoreFile, options: &SqliteOptions) -> Result<WriteC
 }
 
 /// Opens one more connection, to read through.
-pub(crate) fn reader(file: &StoreFile, options: &SqliteOptions) -> Result<Connection> {
+pub(crate) fn reader(file: &StoreFile, options: &SqliteOptions) -> Result<Lookout> {
     let set_up = || {
         let conn = connect(file, options)?;
         defend(&conn)?;
-        options.pragmas.apply(&conn)?;
-        Ok(conn)
+        options.pragmas.for_reading().apply(&conn)?;
+        Lookout::of(conn)
     };
     retry(options.patience(), set_up).map_err(|error| of_sqlite(error, file.path(), "opening the database"))
 }

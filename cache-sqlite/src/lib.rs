@@ -144,6 +144,7 @@ mod hits;
 mod intake;
 mod ledger;
 mod listing;
+mod lookout;
 mod lookup;
 mod options;
 mod pragmas;

@@ -3,11 +3,12 @@
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 
 use cache_core::{Entry, Error, ErrorKind, Key, Result, Stored, Time};
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension, Statement};
 
 use crate::{
     connect::{self, retry},
     error::{again, of_sqlite},
+    lookout::Lookout,
     queue::{Known, Row},
     readers::Snapshot,
     record::{self, Found, ROW, id_of},
@@ -36,11 +37,11 @@ impl Store {
             Ok(known) => known,
             Err(error) => return keys.iter().map(|_| Err(again(&error))).collect(),
         };
-        let rows = self.read(Snapshot::Shared, |conn| {
+        let rows = self.look(Snapshot::Shared, |statement| {
             let mut rows = Vec::with_capacity(keys.len());
             for ((&id, key), known) in ids.iter().zip(keys).zip(&known) {
                 let in_database = matches!(known, Known::Database { .. });
-                rows.push(if in_database { row(conn, id, key)? } else { None });
+                rows.push(if in_database { find(statement, id, key)? } else { None });
             }
             Ok(rows)
         });
@@ -66,11 +67,29 @@ impl Store {
     pub(crate) fn read<T>(
         self: &Arc<Self>,
         snapshot: Snapshot,
-        work: impl Fn(&rusqlite::Connection) -> rusqlite::Result<T>,
+        work: impl Fn(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        self.read_with(snapshot, |lookout| work(lookout.conn()))
+    }
+
+    /// Looks entries up through one of the reading connections.
+    fn look<T>(
+        self: &Arc<Self>,
+        snapshot: Snapshot,
+        mut work: impl FnMut(&mut Statement<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        self.read_with(snapshot, |lookout| lookout.look(&mut work))
+    }
+
+    fn read_with<T>(
+        self: &Arc<Self>,
+        snapshot: Snapshot,
+        mut work: impl FnMut(&mut Lookout) -> rusqlite::Result<T>,
     ) -> Result<T> {
         let gate = self.gate.read();
         let open = || connect::reader(&self.file, &self.options);
-        let read = self.readers.read(snapshot, open, |conn| retry(self.options.patience(), || work(conn)));
+        let read =
+            self.readers.read(snapshot, open, |lookout| retry(self.options.patience(), || work(lookout)));
         drop(gate);
         let (outcome, newly_kept) = read.map_err(|error| self.note(error))?;
         if newly_kept {
@@ -88,8 +107,9 @@ impl Store {
         };
         let row = match known {
             Known::Database { .. } => {
-                let row = |conn: &_| row(conn, id, key);
-                self.read_first(row).unwrap_or_else(|| self.read(self.snapshot(), row))?
+                let first = self.read_first(|conn| row(conn, id, key));
+                let look = || self.look(self.snapshot(), |statement| find(statement, id, key));
+                first.unwrap_or_else(look)?
             }
             _ => None,
         };
@@ -167,13 +187,13 @@ impl Store {
 }
 
 /// The row of a key, not verified.
-pub(crate) fn row(
-    conn: &rusqlite::Connection,
-    id: i64,
-    key: &Key<'_>,
-) -> rusqlite::Result<Option<Result<Stored>>> {
-    let mut query = conn.prepare_cached(ROW)?;
-    let mut rows = query.query([id])?;
+pub(crate) fn row(conn: &Connection, id: i64, key: &Key<'_>) -> rusqlite::Result<Option<Result<Stored>>> {
+    find(&mut *conn.prepare_cached(ROW)?, id, key)
+}
+
+/// The same, by a statement of [`ROW`].
+fn find(statement: &mut Statement<'_>, id: i64, key: &Key<'_>) -> rusqlite::Result<Option<Result<Stored>>> {
+    let mut rows = statement.query([id])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     Ok(match record::read(row, key.as_str()) {
         Ok(Found::Stored(stored)) => Some(Ok(stored)),

@@ -7,8 +7,8 @@ use rusqlite::Connection;
 
 /// Settings of the database connections: an allow-list.
 ///
-/// What is left out keeps the default: [`JournalMode::Wal`], [`Synchronous::Normal`], SQLite's own
-/// page cache of 2 MB, no memory mapping.
+/// What is left out keeps the default: [`JournalMode::Wal`], [`Synchronous::Normal`], page caches of 16 MiB to read and
+/// 2 MB to write, no memory mapping.
 ///
 /// Some settings trade away what the crate otherwise promises:
 ///
@@ -36,6 +36,10 @@ pub struct Pragmas {
     #[cfg_attr(feature = "config", serde(deserialize_with = "crate::config::mmap_size"))]
     mmap_size: Option<u64>,
 }
+
+/// Pages are kept by the connections that read, in negative KiB. To have a page from the system again costs as much as
+/// the rest of the lookup.
+const READ_CACHE: i64 = -(16 << 10);
 
 /// How SQLite makes a commit atomic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +112,8 @@ impl Pragmas {
         self
     }
 
-    /// How large the page cache of each connection may grow: pages if positive, KiB if negative.
+    /// How large the page cache of each connection may grow: pages if positive, KiB if negative. Default: 16 MiB where it
+    /// only reads, SQLite's own 2 MB where it writes.
     #[must_use]
     pub fn cache_size(mut self, pages: i64) -> Self {
         self.cache_size = Some(pages);
@@ -138,6 +143,11 @@ impl Pragmas {
 
     pub(crate) fn chosen_journal(&self) -> JournalMode {
         self.journal_mode.unwrap_or(JournalMode::Wal)
+    }
+
+    /// The same, for a connection that only reads.
+    pub(crate) fn for_reading(self) -> Self {
+        Self { cache_size: self.cache_size.or(Some(READ_CACHE)), ..self }
     }
 
     /// Sets everything but the journal mode: WAL belongs to the file, the others to the one connection

@@ -13,6 +13,10 @@ use crate::{
     sync::{MutexGuard, now, thread},
 };
 
+/// How often in a row there have to be no reads to end until the thread waits to be woken for the next ones: to wake it
+/// takes as long as several reads.
+const IDLE_LOOKS: u32 = 10;
+
 impl Store {
     /// Whether there is a thread; starts it if there should be one.
     pub(crate) fn has_thread(self: &Arc<Self>) -> bool {
@@ -39,8 +43,10 @@ impl Store {
     pub(crate) fn time_kept_reads(self: &Arc<Self>) {
         if self.has_thread() {
             // Under the lock, so that the thread either sees the news or already waits.
-            let _queue = self.queue.lock();
-            self.wake.notify_one();
+            let queue = self.queue.lock();
+            if !queue.looks_by_itself {
+                self.wake.notify_one();
+            }
         } else {
             self.readers.sweep();
         }
@@ -63,18 +69,22 @@ impl Store {
     }
 
     fn run(self: Arc<Self>) {
-        let mut sweep_at = None;
+        let (mut look_at, mut idle) = (None, 0);
         let mut queue = self.queue.lock();
         while !queue.closed {
             let now = now();
             if self.readers.any_kept() {
-                sweep_at.get_or_insert(now + KEPT);
+                idle = 0;
+                look_at.get_or_insert(now + KEPT);
             }
-            if sweep_at.is_some_and(|at| at <= now) {
-                self.readers.sweep();
-                sweep_at = None;
-                continue;
+            if look_at.is_some_and(|at| at <= now) {
+                if idle == 0 {
+                    self.readers.sweep();
+                }
+                idle += 1;
+                look_at = (idle <= IDLE_LOOKS).then(|| now + KEPT);
             }
+            queue.looks_by_itself = look_at.is_some();
             let commit_at = self.commit_at(&queue);
             if commit_at.is_some_and(|at| at <= now) {
                 MutexGuard::unlocked(&mut queue, || {
@@ -85,7 +95,7 @@ impl Store {
                 });
                 continue;
             }
-            match commit_at.into_iter().chain(sweep_at).min() {
+            match commit_at.into_iter().chain(look_at).min() {
                 Some(at) => drop(self.wake.wait_until(&mut queue, at)),
                 None => self.wake.wait(&mut queue),
             }

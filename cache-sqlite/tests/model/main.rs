@@ -22,6 +22,7 @@ mod src {
     pub(crate) mod intake;
     pub(crate) mod ledger;
     pub(crate) mod listing;
+    pub(crate) mod lookout;
     pub(crate) mod lookup;
     pub(crate) mod options;
     pub(crate) mod pragmas;
@@ -41,7 +42,9 @@ pub use cache_core::Typed;
 use src::config;
 #[cfg(feature = "config")]
 pub use src::config::SqliteConfig;
-use src::{cache, commit, connect, error, file, hits, ledger, lookup, queue, readers, record, schema, store};
+use src::{
+    cache, commit, connect, error, file, hits, ledger, lookout, lookup, queue, readers, record, schema, store,
+};
 pub use src::{
     cache::SqliteCache,
     options::{Durability, SqliteOptions},

@@ -82,6 +82,8 @@ impl Reader for Statement {
             // What opens the snapshot is the first read.
             self.conn.query_row("SELECT count(*) FROM categories", [], |_| Ok(()))?;
         }
+        // As the tier's connections that read; to set what is set already changes nothing.
+        self.conn.pragma_update(None, "cache_size", -(16 << 10))?;
         let mut statement = self.conn.prepare(ROW)?;
         let took = requests.time(|name| {
             let mut rows = statement.query([self.id(name)?])?;
