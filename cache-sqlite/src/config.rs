@@ -89,9 +89,9 @@ mod tests {
 
     #[test]
     fn without_settings_the_log_is_written_ahead_and_nothing_is_mapped() {
-        let [writer, reader] = &in_force("").unwrap()[..] else { panic!() };
-        assert_eq!(writer, &["wal", "1", "0", "-2000", "0"]);
-        assert_eq!(reader, &["wal", "1", "0", "-16384", "0"]);
+        for conn in in_force("").unwrap() {
+            assert_eq!(conn, ["wal", "1", "0", "-16384", "0"]);
+        }
     }
 
     #[test]

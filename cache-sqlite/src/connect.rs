@@ -58,7 +58,7 @@ pub(crate) fn reader(file: &StoreFile, options: &SqliteOptions) -> Result<Lookou
     let set_up = || {
         let conn = connect(file, options)?;
         defend(&conn)?;
-        options.pragmas.for_reading().apply(&conn)?;
+        options.pragmas.apply(&conn)?;
         Lookout::of(conn)
     };
     retry(options.patience(), set_up).map_err(|error| of_sqlite(error, file.path(), "opening the database"))

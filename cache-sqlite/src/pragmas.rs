@@ -7,8 +7,8 @@ use rusqlite::Connection;
 
 /// Settings of the database connections: an allow-list.
 ///
-/// What is left out keeps the default: [`JournalMode::Wal`], [`Synchronous::Normal`], page caches of 16 MiB to read and
-/// 2 MB to write, no memory mapping.
+/// What is left out keeps the default: [`JournalMode::Wal`], [`Synchronous::Normal`], a page cache of up to 16 MiB for each
+/// connection, no memory mapping.
 ///
 /// Some settings trade away what the crate otherwise promises:
 ///
@@ -37,9 +37,8 @@ pub struct Pragmas {
     mmap_size: Option<u64>,
 }
 
-/// Pages are kept by the connections that read, in negative KiB. To have a page from the system again costs as much as
-/// the rest of the lookup.
-const READ_CACHE: i64 = -(16 << 10);
+/// In KiB, as a negative number. To have a page from the system again costs as much as the rest of a lookup.
+const CACHE_SIZE: i64 = -(16 << 10);
 
 /// How SQLite makes a commit atomic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +111,7 @@ impl Pragmas {
         self
     }
 
-    /// How large the page cache of each connection may grow: pages if positive, KiB if negative. Default: 16 MiB where it
-    /// only reads, SQLite's own 2 MB where it writes.
+    /// How large the page cache of each connection may grow: pages if positive, KiB if negative. Default: 16 MiB.
     #[must_use]
     pub fn cache_size(mut self, pages: i64) -> Self {
         self.cache_size = Some(pages);
@@ -145,11 +143,6 @@ impl Pragmas {
         self.journal_mode.unwrap_or(JournalMode::Wal)
     }
 
-    /// The same, for a connection that only reads.
-    pub(crate) fn for_reading(self) -> Self {
-        Self { cache_size: self.cache_size.or(Some(READ_CACHE)), ..self }
-    }
-
     /// Sets everything but the journal mode: WAL belongs to the file, the others to the one connection
     /// that writes.
     pub(crate) fn apply(&self, conn: &Connection) -> rusqlite::Result<()> {
@@ -157,9 +150,7 @@ impl Pragmas {
         if let Some(store) = self.temp_store {
             conn.pragma_update(None, "temp_store", store.word())?;
         }
-        if let Some(size) = self.cache_size {
-            conn.pragma_update(None, "cache_size", size)?;
-        }
+        conn.pragma_update(None, "cache_size", self.cache_size.unwrap_or(CACHE_SIZE))?;
         if let Some(size) = self.mmap_size {
             let size = i64::try_from(size).unwrap_or(i64::MAX);
             conn.pragma_update_and_check(None, "mmap_size", size, |_| Ok(()))?;

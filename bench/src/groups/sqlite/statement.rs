@@ -69,7 +69,7 @@ impl Statement {
 pub(crate) fn set_up(conn: &Connection) -> Result<()> {
     let mode: String = conn.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     ensure!(mode == "wal", "the journal mode is {mode}");
-    conn.execute_batch("PRAGMA synchronous = NORMAL")?;
+    conn.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384")?;
     conn.pragma_update_and_check(None, "journal_size_limit", 4 << 20, |_| Ok(()))?;
     Ok(())
 }
@@ -82,8 +82,6 @@ impl Reader for Statement {
             // What opens the snapshot is the first read.
             self.conn.query_row("SELECT count(*) FROM categories", [], |_| Ok(()))?;
         }
-        // As the tier's connections that read; to set what is set already changes nothing.
-        self.conn.pragma_update(None, "cache_size", -(16 << 10))?;
         let mut statement = self.conn.prepare(ROW)?;
         let took = requests.time(|name| {
             let mut rows = statement.query([self.id(name)?])?;
