@@ -112,7 +112,8 @@ impl SqliteOptions {
     }
 
     /// How many connections may read at once, 1 to 64. They are opened when they are needed, which is not for the first
-    /// few reads: those go through the connection that writes. Each holds pages of the file, see [`Pragmas::cache_size`]. Default: 4.
+    /// few reads: those go through the connection that writes. Each keeps pages of the file in memory: see
+    /// [`Pragmas::cache_size`]. Default: 4.
     #[must_use]
     pub fn readers(mut self, readers: usize) -> Self {
         self.readers = readers;
