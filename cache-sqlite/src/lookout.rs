@@ -1,7 +1,7 @@
 //! A connection with the statement that it looks entries up with.
 #![expect(unsafe_code, reason = "rusqlite cannot know that the two move together")]
 
-use rusqlite::{Connection, Statement};
+use rusqlite::{Connection, PrepFlags, Statement};
 use self_cell::self_cell;
 
 use crate::record::ROW;
@@ -23,7 +23,7 @@ unsafe impl Send for Lookout {}
 
 impl Lookout {
     pub(crate) fn of(conn: Connection) -> rusqlite::Result<Self> {
-        Self::try_new(conn, |conn| conn.prepare(ROW))
+        Self::try_new(conn, |conn| conn.prepare_with_flags(ROW, PrepFlags::SQLITE_PREPARE_PERSISTENT))
     }
 
     pub(crate) fn conn(&self) -> &Connection {

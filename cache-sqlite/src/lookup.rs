@@ -41,7 +41,7 @@ impl Store {
             let mut rows = Vec::with_capacity(keys.len());
             for ((&id, key), known) in ids.iter().zip(keys).zip(&known) {
                 let in_database = matches!(known, Known::Database { .. });
-                rows.push(if in_database { find(statement, id, key)? } else { None });
+                rows.push(if in_database { fetch(statement, id, key)? } else { None });
             }
             Ok(rows)
         });
@@ -108,7 +108,7 @@ impl Store {
         let row = match known {
             Known::Database { .. } => {
                 let first = self.read_first(|conn| row(conn, id, key));
-                let look = || self.look(self.snapshot(), |statement| find(statement, id, key));
+                let look = || self.look(self.snapshot(), |statement| fetch(statement, id, key));
                 first.unwrap_or_else(look)?
             }
             _ => None,
@@ -188,11 +188,11 @@ impl Store {
 
 /// The row of a key, not verified.
 pub(crate) fn row(conn: &Connection, id: i64, key: &Key<'_>) -> rusqlite::Result<Option<Result<Stored>>> {
-    find(&mut *conn.prepare_cached(ROW)?, id, key)
+    fetch(&mut *conn.prepare_cached(ROW)?, id, key)
 }
 
 /// The same, by a statement of [`ROW`].
-fn find(statement: &mut Statement<'_>, id: i64, key: &Key<'_>) -> rusqlite::Result<Option<Result<Stored>>> {
+fn fetch(statement: &mut Statement<'_>, id: i64, key: &Key<'_>) -> rusqlite::Result<Option<Result<Stored>>> {
     let mut rows = statement.query([id])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     Ok(match record::read(row, key.as_str()) {

@@ -48,8 +48,6 @@ pub struct SqliteOptions {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) queue_limit: usize,
     pub(crate) readers: usize,
-    /// How many reads go through the connection that writes, where it is free, before others are opened to read through.
-    /// To open one takes as long as dozens of reads, and a program that looks up a few things and ends needs none.
     pub(crate) first_reads: u64,
     pub(crate) busy_timeout: Duration,
     pub(crate) compress_from: usize,
@@ -112,11 +110,20 @@ impl SqliteOptions {
     }
 
     /// How many connections may read at once, 1 to 64. They are opened when they are needed, which is not for the first
-    /// few reads: those go through the connection that writes. Each keeps pages of the file in memory: see
-    /// [`Pragmas::cache_size`]. Default: 4.
+    /// few reads: see [`first_reads`](Self::first_reads). Each keeps up to 16 MiB of the file in memory, unless there is
+    /// another [`Pragmas::cache_size`]. Default: 4.
     #[must_use]
     pub fn readers(mut self, readers: usize) -> Self {
         self.readers = readers;
+        self
+    }
+
+    /// How many lookups go through the connection that writes, if it is free, before others are opened to read through. To
+    /// open one takes as long as dozens of lookups, and a program that asks for a few things and ends needs none. Only in
+    /// WAL. Default: 32.
+    #[must_use]
+    pub fn first_reads(mut self, reads: u64) -> Self {
+        self.first_reads = reads;
         self
     }
 

@@ -25,7 +25,7 @@ pub(crate) struct Queue {
     /// The last commit failed, with this, and has not succeeded since.
     pub(crate) failure: Option<Failure>,
     pub(crate) closed: bool,
-    /// The thread will soon look whether reads are kept, and need not be told.
+    /// The thread looks by itself whether reads are kept, at the latest after the commit that it is in.
     pub(crate) looks_by_itself: bool,
     /// Puts may be withdrawn: each remembers what it replaced.
     pub(crate) recalls: bool,

@@ -16,7 +16,7 @@ use crate::{
     SqliteOptions,
     commit::{self, Work},
     connect::{self, WriteConnection, retry},
-    error::{again, is_corrupt, is_full, of_sqlite},
+    error::{again, is_busy, is_corrupt, is_full, of_sqlite},
     file::StoreFile,
     hits::Hits,
     ledger::Left,
@@ -49,7 +49,7 @@ pub(crate) struct Store {
     /// How many reads may still go through the connection that writes.
     first_reads: AtomicU64,
     writer: Mutex<Writer>,
-    /// Held shared by reads, exclusively while the file is being replaced.
+    /// Held shared by reading connections, exclusively while the file is being replaced.
     pub(crate) gate: RwLock<()>,
     pub(crate) hits: Hits,
     /// The byte budgets of the categories that this process has written.
@@ -145,18 +145,27 @@ impl Store {
         outcome.map_err(|error| self.note(of_sqlite(error, self.file.path(), doing)))
     }
 
-    /// Reads through the connection that writes: if it is free, and this is among the first reads.
+    /// Reads through the connection that writes: if it is free, and this is among the first reads. In WAL only, where a
+    /// read waits for nobody: others need the connection. Nobody replaces the file meanwhile, since that takes the writer.
     pub(crate) fn read_first<T>(
         &self,
-        mut read: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T>,
+        read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
     ) -> Option<Result<T>> {
-        let left = self.first_reads.load(Relaxed).checked_sub(1)?;
+        if self.first_reads.load(Relaxed) == 0 || !self.wal.load(SeqCst) {
+            return None;
+        }
         let writer = self.writer.try_lock()?;
         let WriteConnection { conn, .. } = writer.connection.as_ref()?;
-        self.first_reads.store(left, Relaxed);
-        let outcome = retry(self.options.patience(), || read(conn));
+        // Changes only under the lock.
+        self.first_reads.store(self.first_reads.load(Relaxed).checked_sub(1)?, Relaxed);
+        let outcome = read(conn);
         drop(writer);
-        Some(outcome.map_err(|error| self.note(of_sqlite(error, self.file.path(), "reading"))))
+        match outcome {
+            Err(error) if is_busy(&error) => None,
+            outcome => {
+                Some(outcome.map_err(|error| self.note(of_sqlite(error, self.file.path(), "reading"))))
+            }
+        }
     }
 
     /// Tells the observer who left. No lock is held.

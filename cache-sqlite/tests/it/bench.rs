@@ -21,8 +21,9 @@ impl Bench {
         self.dir.path().join("cache.db")
     }
 
+    /// With reads through the connections for reading from the first one on: few tests read so much that they get there.
     pub(crate) fn options(&self) -> SqliteOptions {
-        SqliteCache::options().clock(self.clock.clone())
+        SqliteCache::options().clock(self.clock.clone()).first_reads(0)
     }
 
     pub(crate) fn open(&self) -> SqliteCache {

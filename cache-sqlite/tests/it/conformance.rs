@@ -9,7 +9,9 @@ fn check(configure: impl Fn(SqliteOptions) -> SqliteOptions) {
     let dirs = std::cell::RefCell::new(Vec::new());
     cache_core::conformance::check(|clock: Arc<dyn Clock>| {
         let dir = tempfile::tempdir().unwrap();
-        let cache = configure(SqliteCache::options().clock(clock)).open(dir.path().join("cache.db")).unwrap();
+        let cache = configure(SqliteCache::options().clock(clock).first_reads(0))
+            .open(dir.path().join("cache.db"))
+            .unwrap();
         dirs.borrow_mut().push(dir);
         Arc::new(cache) as Arc<dyn Tier>
     });
@@ -28,6 +30,11 @@ fn immediate_cache_conforms() {
 #[test]
 fn cache_without_thread_conforms() {
     check(SqliteOptions::without_thread);
+}
+
+#[test]
+fn cache_that_reads_through_the_connection_that_writes_conforms() {
+    check(|options| options.first_reads(u64::MAX));
 }
 
 #[test]

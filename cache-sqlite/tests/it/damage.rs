@@ -424,6 +424,22 @@ fn damaged_file_that_cannot_be_set_aside_is_tried_again() {
     cache.flush().unwrap();
 }
 
+#[test]
+fn damage_that_a_first_read_finds_is_mended() {
+    let bench = Bench::new();
+    let c = category("c");
+    fill(&bench);
+    let cache = bench.options().first_reads(u64::MAX).open(bench.path()).unwrap();
+    break_entries(&bench);
+    let error = cache.value(&c, "k1").unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Corrupt(_)), "{error}");
+    cache.maintain().unwrap();
+    assert_eq!(cache.value(&c, "k1").unwrap(), None);
+    cache.put_in(&c, "k1", &bench.entry("new")).unwrap();
+    cache.flush().unwrap();
+    assert_eq!(cache.value(&c, "k1").unwrap().unwrap(), b"new");
+}
+
 #[cfg(unix)]
 #[test]
 fn damage_that_keeps_readers_from_opening_is_remembered() {
@@ -431,7 +447,7 @@ fn damage_that_keeps_readers_from_opening_is_remembered() {
     fill(&bench);
     let cache = bench.open();
     overwrite(&bench, &[7; 16], 0);
-    let error = cache.usage(&category("c")).unwrap_err();
+    let error = cache.value(&category("c"), "k1").unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Corrupt(_)), "{error}");
     assert_ne!(fs::read(bench.dir.path().join("cache.db.lock")).unwrap(), b"");
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use cache_core::{ErrorKind, Tier};
+use cache_sqlite::{JournalMode, Pragmas};
 
 use crate::bench::{Bench, Calls, category};
 
@@ -167,21 +168,24 @@ fn journal_that_names_another_file_does_not_get_it_deleted() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn first_reads_open_no_further_connection() {
-    let bench = Bench::new();
-    let c = category("c");
-    let cache = bench.open();
-    cache.put_in(&c, "k", &bench.entry("v")).unwrap();
-    cache.flush().unwrap();
-    let path = bench.path().canonicalize().unwrap();
-    let connections = || {
-        let files = fs::read_dir("/proc/self/fd").unwrap().flatten().map(|file| fs::read_link(file.path()));
-        files.filter(|file| file.as_ref().is_ok_and(|file| *file == path)).count()
-    };
-    let read = || assert_eq!(cache.value(&c, "k").unwrap().unwrap(), b"v");
-    let at_first = connections();
-    (0..5).for_each(|_| read());
-    assert_eq!(connections(), at_first);
-    (0..100).for_each(|_| read());
-    assert_eq!(connections(), at_first + 1);
+fn first_reads_open_no_further_connection_where_reads_do_not_wait() {
+    for (journal, opened) in [(JournalMode::Wal, 0), (JournalMode::Delete, 1)] {
+        let bench = Bench::new();
+        let c = category("c");
+        let options = bench.options().without_thread().first_reads(32);
+        let cache = options.pragmas(Pragmas::new().journal_mode(journal)).open(bench.path()).unwrap();
+        cache.put_in(&c, "k", &bench.entry("v")).unwrap();
+        cache.flush().unwrap();
+        let path = bench.path().canonicalize().unwrap();
+        let connections = || {
+            let files = fs::read_dir("/proc/self/fd").unwrap().flatten();
+            files.filter(|file| fs::read_link(file.path()).is_ok_and(|file| file == path)).count()
+        };
+        let read = || assert_eq!(cache.value(&c, "k").unwrap().unwrap(), b"v");
+        let at_first = connections();
+        (0..32).for_each(|_| read());
+        assert_eq!(connections(), at_first + opened);
+        read();
+        assert_eq!(connections(), at_first + 1);
+    }
 }

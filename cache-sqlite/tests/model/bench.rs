@@ -32,7 +32,7 @@ impl Bench {
 
     pub(crate) fn options(&self) -> SqliteOptions {
         let first_reads = thread_rng().gen_range(0..4);
-        SqliteOptions { first_reads, ..SqliteCache::options().clock(self.clock.clone()) }
+        SqliteCache::options().clock(self.clock.clone()).first_reads(first_reads)
     }
 
     pub(crate) fn open(&self, durability: Durability) -> SqliteCache {

@@ -77,7 +77,7 @@ pub(crate) fn run(
     let (sender, messages) = mpsc::channel();
     let (noted, told, woken) = (sender.clone(), sender.clone(), sender.clone());
     terminal::listen(move |note| _ = noted.send(Message::Note(note)));
-    let (loader, parts) = start::parts(args, config);
+    let (loader, parts) = start::parts(args, config)?;
     let plan = loader
         .on_event(move |event| _ = told.send(Message::Component(event.clone())))
         .waker(move || _ = woken.send(Message::Wake))

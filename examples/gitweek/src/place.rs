@@ -22,7 +22,8 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the cache that was asked for.
     ///
-    /// It is one for all repositories, so that nobody has to know which one it is for: it opens while git looks.
+    /// It is one for all repositories, so that it can open while git looks for this one. Where that finds none, the cache
+    /// is there all the same.
     pub(crate) fn open(args: &Args, config: Option<&Config>) -> Result<Self> {
         let folder = folder(args.cache_dir.as_deref());
         let cache = match (config, &folder) {
@@ -40,7 +41,8 @@ impl Store {
 
     /// The file of a repository's index, in a folder that exists. `None` if there can be none.
     pub(crate) fn index(&self, repository: &Repository) -> Option<PathBuf> {
-        Some(existing(self.folder.as_ref()?.join(sub_folder(repository)))?.join("index.db"))
+        let folder = self.folder.as_ref()?.join(sub_folder(repository));
+        Some(existing(folder, "the index is not kept for the next time")?.join("index.db"))
     }
 
     /// Keeps what was learned for the next time.
@@ -60,15 +62,15 @@ fn folder(cache_dir: Option<&Path>) -> Option<PathBuf> {
         note("there is no home folder, so nothing is kept for the next time; see --cache-dir");
         return None;
     };
-    existing(folder)
+    existing(folder, "nothing is kept for the next time")
 }
 
-/// The folder, once it is there. `None` if it cannot be; a note says why.
-fn existing(folder: PathBuf) -> Option<PathBuf> {
+/// The folder, once it is there. `None` if it cannot be; a note says what comes of it, and why.
+fn existing(folder: PathBuf, otherwise: &str) -> Option<PathBuf> {
     match create(&folder) {
         Ok(()) => Some(folder),
         Err(error) => {
-            note(format_args!("nothing is kept for the next time: {}: {error}", folder.display()));
+            note(format_args!("{otherwise}: {}: {error}", folder.display()));
             None
         }
     }

@@ -51,7 +51,7 @@ pub(crate) struct Timings {
 
 /// Prints the report that `args` ask for, and writes the files.
 pub(crate) fn run(args: &'static Args, config: Option<&'static Config>, started: Instant) -> Result<()> {
-    let (loader, parts) = start::parts(args, config);
+    let (loader, parts) = start::parts(args, config)?;
     let running = loader.sequential().build()?.start();
     for part in ["analysis", "chart", "export"] {
         running.run_until(part)?;
@@ -91,10 +91,12 @@ pub(crate) fn run(args: &'static Args, config: Option<&'static Config>, started:
         };
         outputs.push((&Target::Stdout, text.into()));
     }
-    watched!("close").in_scope(|| store.close(data.index_time().is_some()));
     // Files first: whoever reads to the end then finds them.
     outputs.sort_by_key(|(target, _)| **target == Target::Stdout);
-    outputs.iter().try_for_each(|(target, content)| target.write(content))
+    let written = outputs.iter().try_for_each(|(target, content)| target.write(content));
+    // Last, since it may have to wait for another gitweek.
+    watched!("close").in_scope(|| store.close(data.index_time().is_some()));
+    written
 }
 
 impl Timings {

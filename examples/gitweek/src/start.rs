@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Git is asked for the repository before anything else. A report then loads the parts in order, on the thread that it
-//! is on: they hardly wait for anything but each other and git, and the cache is open when git has answered. On the
+//! is on: they hardly wait for anything but each other and git, which answers while the cache opens. On the
 //! screen, the week is shown as soon as its view is ready, and the rest follows in the background; unless the
 //! configuration has all of it loaded at once.
 
@@ -96,16 +96,19 @@ impl Parts {
 }
 
 /// The parts that `args` ask for, as the configuration wants them to be loaded.
-pub(crate) fn parts(args: &'static Args, config: Option<&'static Config>) -> (Loader, Parts) {
+///
+/// # Errors
+/// Git cannot be asked for the repository.
+pub(crate) fn parts(args: &'static Args, config: Option<&'static Config>) -> Result<(Loader, Parts)> {
     let startup = config.map_or_else(StartupConfig::default, |config| config.startup.clone());
     let StartupConfig { lazy_imports, async_loading, migration_optimization } = startup;
     let on_screen = args.is_interactive();
     let has_splash = on_screen && async_loading.enabled;
     let mut loader = Loader::new();
-    let asked = Repository::ask(args.repo.as_deref());
+    let asked = Repository::ask(args.repo.as_deref())?;
     let store = loader.add("cache", (), move |_, ()| Ok(Store::open(args, config)?));
     // After what can be had without it: of equals, a report begins with the one that was declared first.
-    let repository = loader.add("repository", (), move |_, ()| Ok(asked?.answer()?));
+    let repository = loader.add("repository", (), move |_, ()| Ok(asked.answer()?));
     let session = loader.add("settings", (repository, store), |_, (repository, store)| {
         Ok(Session::new(args, &store.cache, &repository)?)
     });
@@ -164,7 +167,7 @@ pub(crate) fn parts(args: &'static Args, config: Option<&'static Config>) -> (Lo
         },
     );
     let loader = async_loading.apply(loader);
-    (loader, Parts { store, session, history, lazies, week, analysis, chart, export })
+    Ok((loader, Parts { store, session, history, lazies, week, analysis, chart, export }))
 }
 
 /// The week that was asked for, or else the one of the newest commit.
