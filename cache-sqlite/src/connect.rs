@@ -9,7 +9,7 @@ use crate::{
     SqliteOptions,
     error::{is_busy, is_corrupt, of_sqlite},
     file::StoreFile,
-    lookout::Lookout,
+    read_connection::ReadConnection,
     schema::{self, Owner},
 };
 
@@ -54,12 +54,12 @@ pub(crate) fn writer(file: &StoreFile, options: &SqliteOptions) -> Result<WriteC
 }
 
 /// Opens one more connection, to read through.
-pub(crate) fn reader(file: &StoreFile, options: &SqliteOptions) -> Result<Lookout> {
+pub(crate) fn reader(file: &StoreFile, options: &SqliteOptions) -> Result<ReadConnection> {
     let set_up = || {
         let conn = connect(file, options)?;
         defend(&conn)?;
         options.pragmas.apply(&conn)?;
-        Lookout::of(conn)
+        ReadConnection::of(conn)
     };
     retry(options.patience(), set_up).map_err(|error| of_sqlite(error, file.path(), "opening the database"))
 }

@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Statement};
 use crate::{
     connect::{self, retry},
     error::{again, of_sqlite},
-    lookout::Lookout,
     queue::{Known, Row},
+    read_connection::ReadConnection,
     readers::Snapshot,
     record::{self, Found, ROW, id_of},
     store::Store,
@@ -69,7 +69,7 @@ impl Store {
         snapshot: Snapshot,
         work: impl Fn(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        self.read_with(snapshot, |lookout| work(lookout.conn()))
+        self.read_with(snapshot, |connection| work(connection.conn()))
     }
 
     /// Looks entries up through one of the reading connections.
@@ -78,18 +78,19 @@ impl Store {
         snapshot: Snapshot,
         mut work: impl FnMut(&mut Statement<'_>) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        self.read_with(snapshot, |lookout| lookout.look(&mut work))
+        self.read_with(snapshot, |connection| connection.with_row_statement(&mut work))
     }
 
     fn read_with<T>(
         self: &Arc<Self>,
         snapshot: Snapshot,
-        mut work: impl FnMut(&mut Lookout) -> rusqlite::Result<T>,
+        mut work: impl FnMut(&mut ReadConnection) -> rusqlite::Result<T>,
     ) -> Result<T> {
         let gate = self.gate.read();
         let open = || connect::reader(&self.file, &self.options);
-        let read =
-            self.readers.read(snapshot, open, |lookout| retry(self.options.patience(), || work(lookout)));
+        let read = self
+            .readers
+            .read(snapshot, open, |connection| retry(self.options.patience(), || work(connection)));
         drop(gate);
         let (outcome, newly_kept) = read.map_err(|error| self.note(error))?;
         if newly_kept {

@@ -13,7 +13,7 @@ use std::{
 use cache_core::{Error, ErrorKind, Result};
 
 use crate::{
-    lookout::Lookout,
+    read_connection::ReadConnection,
     sync::{AtomicBool, AtomicU64, Condvar, Mutex, now},
 };
 
@@ -42,7 +42,7 @@ struct Pool {
 
 #[derive(Debug)]
 struct Reader {
-    lookout: Lookout,
+    connection: ReadConnection,
     /// The generation of the transaction that is open.
     kept: Option<u64>,
     last_read: Instant,
@@ -77,13 +77,13 @@ impl Readers {
     pub(crate) fn read<T>(
         &self,
         snapshot: Snapshot,
-        open: impl FnOnce() -> Result<Lookout>,
-        work: impl FnOnce(&mut Lookout) -> rusqlite::Result<T>,
+        open: impl FnOnce() -> Result<ReadConnection>,
+        work: impl FnOnce(&mut ReadConnection) -> rusqlite::Result<T>,
     ) -> Result<(rusqlite::Result<T>, bool)> {
         let mut lease = Lease { readers: self, reader: Some(self.take(open)?) };
         let Some(reader) = &mut lease.reader else { return Err(ErrorKind::Closed.into()) };
         let kept = reader.enter(snapshot, self.generation.load(SeqCst));
-        let outcome = kept.and_then(|()| work(&mut reader.lookout));
+        let outcome = kept.and_then(|()| work(&mut reader.connection));
         if outcome.is_err() || snapshot == Snapshot::Shared {
             reader.leave();
         }
@@ -121,7 +121,7 @@ impl Readers {
         self.returned.notify_all();
     }
 
-    fn take(&self, open: impl FnOnce() -> Result<Lookout>) -> Result<Reader> {
+    fn take(&self, open: impl FnOnce() -> Result<ReadConnection>) -> Result<Reader> {
         let mut pool = self.pool.lock();
         loop {
             if pool.closed {
@@ -138,7 +138,7 @@ impl Readers {
         pool.open += 1;
         drop(pool);
         match open() {
-            Ok(lookout) => Ok(Reader { lookout, kept: None, last_read: now() }),
+            Ok(connection) => Ok(Reader { connection, kept: None, last_read: now() }),
             Err(error) => {
                 self.pool.lock().open -= 1;
                 self.returned.notify_one();
@@ -180,16 +180,16 @@ impl Reader {
             }
         };
         if transaction {
-            self.lookout.conn().prepare_cached("BEGIN")?.execute([])?;
+            self.connection.conn().prepare_cached("BEGIN")?.execute([])?;
             self.kept = Some(generation);
         }
         Ok(())
     }
 
     fn leave(&mut self) {
-        if self.kept.take().is_some() || !self.lookout.conn().is_autocommit() {
+        if self.kept.take().is_some() || !self.connection.conn().is_autocommit() {
             // A read transaction that cannot be ended has been rolled back already.
-            let _ = self.lookout.conn().prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+            let _ = self.connection.conn().prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
         }
     }
 }

@@ -22,11 +22,11 @@ mod src {
     pub(crate) mod intake;
     pub(crate) mod ledger;
     pub(crate) mod listing;
-    pub(crate) mod lookout;
     pub(crate) mod lookup;
     pub(crate) mod options;
     pub(crate) mod pragmas;
     pub(crate) mod queue;
+    pub(crate) mod read_connection;
     pub(crate) mod readers;
     pub(crate) mod record;
     pub(crate) mod schema;
@@ -43,7 +43,8 @@ use src::config;
 #[cfg(feature = "config")]
 pub use src::config::SqliteConfig;
 use src::{
-    cache, commit, connect, error, file, hits, ledger, lookout, lookup, queue, readers, record, schema, store,
+    cache, commit, connect, error, file, hits, ledger, lookup, queue, read_connection, readers, record,
+    schema, store,
 };
 pub use src::{
     cache::SqliteCache,

@@ -8,7 +8,7 @@ use crate::record::ROW;
 
 self_cell! {
     /// To ask for a statement by its text each time would take as long as a tenth of the lookup.
-    pub(crate) struct Lookout {
+    pub(crate) struct ReadConnection {
         owner: Connection,
         #[covariant]
         dependent: Statement,
@@ -19,9 +19,9 @@ self_cell! {
 
 // SAFETY: a connection may move to another thread, only not be used by two at once. A statement may not, since the
 // connection that it borrows could stay behind. Here both move as one, and nothing else borrows the connection.
-unsafe impl Send for Lookout {}
+unsafe impl Send for ReadConnection {}
 
-impl Lookout {
+impl ReadConnection {
     pub(crate) fn of(conn: Connection) -> rusqlite::Result<Self> {
         Self::try_new(conn, |conn| conn.prepare_with_flags(ROW, PrepFlags::SQLITE_PREPARE_PERSISTENT))
     }
@@ -31,7 +31,7 @@ impl Lookout {
     }
 
     /// Runs `work` with the statement of [`ROW`].
-    pub(crate) fn look<T>(&mut self, work: impl FnOnce(&mut Statement<'_>) -> T) -> T {
+    pub(crate) fn with_row_statement<T>(&mut self, work: impl FnOnce(&mut Statement<'_>) -> T) -> T {
         self.with_dependent_mut(|_, statement| work(statement))
     }
 }
