@@ -16,8 +16,6 @@ use crate::{
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Shard<K, V> {
-    /// Counts requests, to tell for how many of them an entry was not used. Wraps.
-    pub(crate) tick: u32,
     pub(crate) counts: Counts,
     pub(crate) groups: Groups<K, V>,
 }
@@ -37,6 +35,15 @@ pub(crate) struct Counts {
     pub(crate) insertions: u64,
     pub(crate) evictions: u64,
     pub(crate) expirations: u64,
+}
+
+impl Counts {
+    /// The tick of the shard: how many requests it had, to tell for how many of them an entry was not used. Wraps.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "it wraps")]
+    pub(crate) fn requests(&self) -> u32 {
+        self.hits.wrapping_add(self.misses).wrapping_add(self.insertions) as u32
+    }
 }
 
 /// The entries of one group.
@@ -77,7 +84,7 @@ pub(crate) enum Scope {
 
 impl<K, V> Default for Shard<K, V> {
     fn default() -> Self {
-        Self { tick: 0, counts: Counts::default(), groups: Groups { first: None, others: Vec::new() } }
+        Self { counts: Counts::default(), groups: Groups { first: None, others: Vec::new() } }
     }
 }
 
@@ -136,7 +143,7 @@ impl<K, V> Shard<K, V> {
         now: Time,
         gone: &mut AllGone<K, V>,
     ) -> Option<(&Group, u64)> {
-        let (in_shard, tick) = (self.held(Scope::All).entries, self.tick);
+        let (in_shard, tick) = (self.held(Scope::All).entries, self.counts.requests());
         let list = match scope {
             Scope::Group(index) => self.groups.get_mut(index)?,
             Scope::Fronts | Scope::All => {

@@ -118,14 +118,15 @@ impl<K: Eq, V> Store<K, V> {
         Q: Equivalent<K> + ?Sized,
     {
         let mut shard = self.shard(hash);
-        let Shard { tick, counts, groups } = &mut *shard;
-        *tick = tick.wrapping_add(1);
+        let Shard { counts, groups } = &mut *shard;
         if let Some((list, place)) = groups.find(group, hash, key) {
             let slot = list.table.value_mut(place);
             if slot.is_live(now) {
+                // First, since a clone mostly raises an atomic count, which waits for all that was written before.
+                let handed_out = hit(&mut slot.value);
                 counts.hits += 1;
-                list.order.used(place, *tick);
-                return hit(&mut slot.value);
+                list.order.used(place, counts.requests());
+                return handed_out;
             }
             counts.misses += 1;
             let expired = self.expired(counts, list, place);
@@ -150,7 +151,7 @@ impl<K: Eq, V> Store<K, V> {
         V: Clone,
     {
         let mut shard = self.shard(hash);
-        let Shard { counts, groups, .. } = &mut *shard;
+        let Shard { counts, groups } = &mut *shard;
         let Some((list, place)) = groups.find(group, hash, key) else { return (None, None) };
         let slot = list.table.value(place);
         if slot.is_live(now) {
@@ -184,8 +185,7 @@ impl<K: Eq, V> Store<K, V> {
             if !guard.holds() {
                 return Ok(());
             }
-            shard.tick = shard.tick.wrapping_add(1);
-            let tick = shard.tick;
+            let tick = shard.counts.requests();
             // One that is replaced gives its place and its room: no other has to go for it.
             let mut room = match shard.groups.find(group.index, hash, &entry.key) {
                 None => self.reserve(group, weight),
@@ -259,7 +259,7 @@ impl<K: Eq, V> Store<K, V> {
         let mut all = Vec::new();
         for shard in &self.shards {
             let mut shard = shard.0.lock();
-            let Shard { counts, groups, .. } = &mut *shard;
+            let Shard { counts, groups } = &mut *shard;
             for list in groups.iter_mut() {
                 let expired = list.expire(now);
                 counts.expirations += expired.len() as u64;
