@@ -15,7 +15,7 @@ use equivalent::Equivalent;
 use smallvec::SmallVec;
 
 use crate::{
-    policy::{EvictionPolicy, Policy},
+    policy::{EvictionPolicy, Order, Policy},
     quota::Quota,
     shard::{Counts, Held, List, Scope, Shard},
     slot::Slot,
@@ -90,6 +90,23 @@ pub(crate) struct DoesNotFit {
     pub(crate) limit: u64,
 }
 
+/// Counts a use when it is dropped: after the value was handed out. A clone of that raises an atomic count, mostly, which
+/// would wait for all that was written before. And what is handed out is written where the caller has it: kept here for
+/// a moment it would be copied.
+struct Hit<'a> {
+    counts: &'a mut Counts,
+    order: &'a mut Order,
+    place: Place,
+}
+
+impl Drop for Hit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.counts.hits += 1;
+        self.order.used(self.place, self.counts.requests());
+    }
+}
+
 impl<K, V> Store<K, V> {
     pub(crate) fn total(&self) -> &Quota {
         &self.total
@@ -122,11 +139,8 @@ impl<K: Eq, V> Store<K, V> {
         if let Some((list, place)) = groups.find(group, hash, key) {
             let slot = list.table.value_mut(place);
             if slot.is_live(now) {
-                // First, since a clone mostly raises an atomic count, which waits for all that was written before.
-                let handed_out = hit(&mut slot.value);
-                counts.hits += 1;
-                list.order.used(place, counts.requests());
-                return handed_out;
+                let _after = Hit { counts, order: &mut list.order, place };
+                return hit(&mut slot.value);
             }
             counts.misses += 1;
             let expired = self.expired(counts, list, place);
@@ -315,9 +329,15 @@ impl<K: Eq, V> Store<K, V> {
 
     #[inline]
     fn shard(&self, hash: u64) -> BriefGuard<'_, Shard<K, V>> {
-        // Not the bits that the maps in the shards use: the lowest for the place, the top seven as a tag.
-        let index = (hash >> 32) as usize & (self.shards.len() - 1);
-        self.shards[index].0.lock()
+        self.shards[self.index(hash)].0.lock()
+    }
+
+    /// Which shard a hash belongs to. The hash is one for maps: good for one that spreads it by its lowest bits, while others
+    /// of its bits may hardly differ, if the seed of the process is unlucky. A product with 2^64 over the golden ratio has
+    /// something of all lower bits in each of its upper ones (Knuth, The Art of Computer Programming, volume 3, 6.4).
+    #[inline]
+    fn index(&self, hash: u64) -> usize {
+        (hash.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48) as usize & (self.shards.len() - 1)
     }
 
     fn reserve(&self, group: &Group, weight: u64) -> Result<(), Scope> {
@@ -416,7 +436,7 @@ impl<K: Eq, V> Store<K, V> {
 
     /// Takes out an entry of the next shard that has its share of what is in scope, or else of one that has any.
     fn evict_elsewhere(&self, hash: u64, scope: Scope, group: &Group, now: Time, gone: &mut AllGone<K, V>) {
-        let own = (hash >> 32) as usize;
+        let own = self.index(hash);
         for large_only in [true, false] {
             for step in 1..self.shards.len() {
                 let mut shard = self.shards[(own + step) & (self.shards.len() - 1)].0.lock();
@@ -428,6 +448,25 @@ impl<K: Eq, V> Store<K, V> {
                     return;
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_that_differ_in_some_bits_alone_are_spread_over_all_shards() {
+        let unbounded = || Quota::new(u64::MAX, u64::MAX);
+        let store = Store::<u64, u64>::new(8, unbounded(), unbounded(), EvictionPolicy::Lru);
+        for shift in [0, 8, 16, 24, 32] {
+            let mut hashes = [0; 8];
+            (0..8_000).for_each(|number| hashes[store.index(number << shift)] += 1);
+            assert!(
+                hashes.iter().all(|many| (900..=1_100).contains(many)),
+                "from bit {shift} on: {hashes:?}"
+            );
         }
     }
 }
