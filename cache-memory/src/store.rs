@@ -90,9 +90,9 @@ pub(crate) struct DoesNotFit {
     pub(crate) limit: u64,
 }
 
-/// Counts a use when it is dropped: after the value was handed out. A clone of that raises an atomic count, mostly, which
-/// would wait for all that was written before. And what is handed out is written where the caller has it: kept here for
-/// a moment it would be copied.
+/// Counts a use when it is dropped: after the value was handed out, or its clone has panicked. A clone raises an atomic
+/// count, mostly, which would wait for all that was written before. And what is handed out is written where the caller
+/// has it: kept here for a moment it would be copied.
 struct Hit<'a> {
     counts: &'a mut Counts,
     order: &'a mut Order,
@@ -334,10 +334,11 @@ impl<K: Eq, V> Store<K, V> {
 
     /// Which shard a hash belongs to. The hash is one for maps: good for one that spreads it by its lowest bits, while others
     /// of its bits may hardly differ, if the seed of the process is unlucky. A product with 2^64 over the golden ratio has
-    /// something of all lower bits in each of its upper ones (Knuth, The Art of Computer Programming, volume 3, 6.4).
+    /// something of all bits in its topmost ones (Knuth, The Art of Computer Programming, volume 3, 6.4).
     #[inline]
     fn index(&self, hash: u64) -> usize {
-        (hash.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48) as usize & (self.shards.len() - 1)
+        // Twice, since there may be one shard, and a shift by 64 is none.
+        (hash.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32 >> (32 - self.shards.len().trailing_zeros())) as usize
     }
 
     fn reserve(&self, group: &Group, weight: u64) -> Result<(), Scope> {
@@ -460,7 +461,7 @@ mod tests {
     fn hashes_that_differ_in_some_bits_alone_are_spread_over_all_shards() {
         let unbounded = || Quota::new(u64::MAX, u64::MAX);
         let store = Store::<u64, u64>::new(8, unbounded(), unbounded(), EvictionPolicy::Lru);
-        for shift in [0, 8, 16, 24, 32] {
+        for shift in [0, 8, 16, 24, 32, 40, 48, 51] {
             let mut hashes = [0; 8];
             (0..8_000).for_each(|number| hashes[store.index(number << shift)] += 1);
             assert!(

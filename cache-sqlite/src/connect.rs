@@ -54,6 +54,9 @@ pub(crate) fn writer(file: &StoreFile, options: &SqliteOptions) -> Result<WriteC
 }
 
 /// Opens one more connection, to read through.
+///
+/// # Errors
+/// `Storage` if the path does not lead to the file that is written any more.
 pub(crate) fn reader(file: &StoreFile, options: &SqliteOptions) -> Result<ReadConnection> {
     let set_up = || {
         let conn = connect(file, options)?;
@@ -61,7 +64,16 @@ pub(crate) fn reader(file: &StoreFile, options: &SqliteOptions) -> Result<ReadCo
         options.pragmas.apply(&conn)?;
         ReadConnection::of(conn)
     };
-    retry(options.patience(), set_up).map_err(|error| of_sqlite(error, file.path(), "opening the database"))
+    let of = |error| of_sqlite(error, file.path(), "opening the database");
+    let opened =
+        if file.is_in_place() { retry(options.patience(), set_up).map_err(of) } else { Err(displaced(file)) };
+    // Whatever was found in another file says nothing of ours.
+    if file.is_in_place() { opened } else { Err(displaced(file)) }
+}
+
+fn displaced(file: &StoreFile) -> Error {
+    let what = "the database was removed or replaced while it was open".to_owned();
+    Error::new(ErrorKind::Storage(what)).about(file.path().display())
 }
 
 /// Puts an empty database in the place of a damaged one. The caller has closed its connections.
@@ -132,6 +144,7 @@ fn open(file: &StoreFile, options: &SqliteOptions) -> Result<WriteConnection> {
     let wal = set_journal(&conn, file, options).map_err(of)?;
     defend(&conn).map_err(of)?;
     options.pragmas.apply(&conn).map_err(of)?;
+    file.opened();
     Ok(WriteConnection { conn, wal, replaced: false })
 }
 

@@ -31,7 +31,13 @@ const MARK: &[u8; 8] = b"damaged\n";
 pub(crate) struct StoreFile {
     path: PathBuf,
     lock: Mutex<File>,
+    /// The file that the connection which writes has open.
+    opened: Mutex<Option<FileId>>,
 }
+
+/// What tells a file from another one of its name: device and inode. Unknown outside of Unix, where the name of a file that
+/// is open stays its own.
+type FileId = (u64, u64);
 
 impl StoreFile {
     /// Resolves the path, makes the folder and the file if they are missing, and takes a share.
@@ -42,10 +48,8 @@ impl StoreFile {
             let place = beside(&path, end);
             refuse_strange(&place).map_err(|error| of_io(error, &place, "opening the database"))?;
         }
-        let lock_path = beside(&path, ".lock");
-        let lock = open(&lock_path, OpenOptions::new().read(true).write(true).create(true))
-            .map_err(|error| of_io(error, &lock_path, "opening the lock file"))?;
-        let file = Self { path, lock: Mutex::new(lock) };
+        let lock = open_lock(&path)?;
+        let file = Self { path, lock: Mutex::new(lock), opened: Mutex::new(None) };
         file.refuse_anothers()?;
         file.lock_shared()?;
         file.create()?;
@@ -73,6 +77,35 @@ impl StoreFile {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Remembers which file is there, now that it is open.
+    pub(crate) fn opened(&self) {
+        *self.opened.lock() = id_at(&self.path);
+    }
+
+    /// Whether the path still leads to the file that is open. Who empties the folder of a running program, and perhaps
+    /// starts another one, leaves it with files that have no name any more.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.opened.lock().is_none_or(|opened| id_at(&self.path) == Some(opened))
+    }
+
+    /// Joins those who use the files that are there now, and makes what is missing of them.
+    ///
+    /// # Errors
+    /// The folder is gone: who deletes it does not want it back.
+    pub(crate) fn rejoin(&self) -> Result<()> {
+        if !self.path.parent().is_none_or(Path::exists) {
+            let what = ErrorKind::Storage("the folder of the cache was deleted".into());
+            return Err(Error::new(what).about(self.path.display()));
+        }
+        let mut lock = self.lock.lock();
+        if lock.metadata().ok().as_ref().and_then(id_of) != id_at(&beside(&self.path, ".lock")) {
+            *lock = open_lock(&self.path)?;
+            drop(lock);
+            self.lock_shared()?;
+        }
+        self.create()
     }
 
     /// The size of the write-ahead log in bytes.
@@ -195,6 +228,27 @@ impl StoreFile {
         let _ = lock.unlock();
         tolerate(lock.lock_shared()).map_err(|error| of_io(error, &self.path, "locking"))
     }
+}
+
+fn open_lock(path: &Path) -> Result<File> {
+    let path = beside(path, ".lock");
+    open(&path, OpenOptions::new().read(true).write(true).create(true))
+        .map_err(|error| of_io(error, &path, "opening the lock file"))
+}
+
+fn id_at(path: &Path) -> Option<FileId> {
+    id_of(&fs::symlink_metadata(path).ok()?)
+}
+
+#[cfg(unix)]
+fn id_of(found: &fs::Metadata) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    Some((found.dev(), found.ino()))
+}
+
+#[cfg(not(unix))]
+fn id_of(_: &fs::Metadata) -> Option<FileId> {
+    None
 }
 
 /// Whether a file that starts like this is a database with another mark than ours, or without a mark but

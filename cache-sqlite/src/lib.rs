@@ -73,6 +73,10 @@
 //! refused as [`Foreign`](cache_core::ErrorKind::Foreign) and left as it is. One that was found at the open
 //! counts among the [`background_errors`](cache_core::Tier::background_errors), since no read can say what it misses.
 //!
+//! Files that somebody removes or replaces while the cache is open (on Unix; elsewhere they cannot be) are read on until the
+//! next commit. That one goes to the file which is there by then, new or another cache's. If their folder is gone too, it is
+//! not made again: `flush` and `close` fail, and say so.
+//!
 //! # Files
 //!
 //! | name | what |

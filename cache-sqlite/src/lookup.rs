@@ -9,7 +9,7 @@ use crate::{
     connect::{self, retry},
     error::{again, of_sqlite},
     queue::{Known, Row},
-    read_connection::ReadConnection,
+    read_connection::Through,
     readers::Snapshot,
     record::{self, Found, ROW, id_of},
     store::Store,
@@ -69,7 +69,7 @@ impl Store {
         snapshot: Snapshot,
         work: impl Fn(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        self.read_with(snapshot, |connection| work(connection.conn()))
+        self.read_with(snapshot, |through| work(through.conn()))
     }
 
     /// Looks entries up through one of the reading connections.
@@ -78,21 +78,30 @@ impl Store {
         snapshot: Snapshot,
         mut work: impl FnMut(&mut Statement<'_>) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        self.read_with(snapshot, |connection| connection.with_row_statement(&mut work))
+        self.read_with(snapshot, |mut through| through.with_row_statement(&mut work))
     }
 
     fn read_with<T>(
         self: &Arc<Self>,
         snapshot: Snapshot,
-        mut work: impl FnMut(&mut ReadConnection) -> rusqlite::Result<T>,
+        mut work: impl FnMut(Through<'_>) -> rusqlite::Result<T>,
     ) -> Result<T> {
         let gate = self.gate.read();
         let open = || connect::reader(&self.file, &self.options);
-        let read = self
-            .readers
-            .read(snapshot, open, |connection| retry(self.options.patience(), || work(connection)));
+        let now = self.options.clock.now().monotonic;
+        let read = self.readers.read(snapshot, now, open, |connection| {
+            retry(self.options.patience(), || work(Through::Reader(connection)))
+        });
         drop(gate);
-        let (outcome, newly_kept) = read.map_err(|error| self.note(error))?;
+        let (outcome, newly_kept) = match read {
+            Ok(read) => read,
+            // The file has lost its name, or no more files may be open: the writer has it open.
+            Err(error) if matches!(error.kind(), ErrorKind::Storage(_)) => {
+                tracing::debug!(%error, "reading through the connection that writes");
+                return self.write("reading", |conn| work(Through::Writer(conn)));
+            }
+            Err(error) => return Err(self.note(error)),
+        };
         if newly_kept {
             self.time_kept_reads();
         }

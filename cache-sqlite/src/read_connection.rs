@@ -29,9 +29,30 @@ impl ReadConnection {
     pub(crate) fn conn(&self) -> &Connection {
         self.borrow_owner()
     }
+}
 
-    /// Runs `work` with the statement of [`ROW`].
-    pub(crate) fn with_row_statement<T>(&mut self, work: impl FnOnce(&mut Statement<'_>) -> T) -> T {
-        self.with_dependent_mut(|_, statement| work(statement))
+/// What a read goes through.
+pub(crate) enum Through<'a> {
+    Reader(&'a mut ReadConnection),
+    Writer(&'a Connection),
+}
+
+impl Through<'_> {
+    pub(crate) fn conn(&self) -> &Connection {
+        match self {
+            Self::Reader(reader) => reader.conn(),
+            Self::Writer(conn) => conn,
+        }
+    }
+
+    /// Runs `work` with a statement of [`ROW`].
+    pub(crate) fn with_row_statement<T>(
+        &mut self,
+        work: impl FnOnce(&mut Statement<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        match self {
+            Self::Reader(reader) => reader.with_dependent_mut(|_, statement| work(statement)),
+            Self::Writer(conn) => work(&mut *conn.prepare_cached(ROW)?),
+        }
     }
 }

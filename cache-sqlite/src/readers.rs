@@ -14,7 +14,7 @@ use cache_core::{Error, ErrorKind, Result};
 
 use crate::{
     read_connection::ReadConnection,
-    sync::{AtomicBool, AtomicU64, Condvar, Mutex, now},
+    sync::{self, AtomicBool, AtomicU64, Condvar, Mutex},
 };
 
 /// A read that follows another one this closely belongs to a burst.
@@ -22,6 +22,12 @@ const BURST: Duration = Duration::from_millis(1);
 
 /// How long a snapshot is kept before others' commits must be seen and the log can be emptied.
 pub(crate) const KEPT: Duration = Duration::from_millis(5);
+
+/// After which time a read begins a new one itself: the thread that should have ended it waits in a commit.
+const LONGEST: Duration = KEPT.saturating_mul(2);
+
+/// How long a close waits for a read under way.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A bounded pool of connections, opened when they are needed.
 #[derive(Debug)]
@@ -43,9 +49,16 @@ struct Pool {
 #[derive(Debug)]
 struct Reader {
     connection: ReadConnection,
-    /// The generation of the transaction that is open.
-    kept: Option<u64>,
+    /// The transaction that is open.
+    kept: Option<Kept>,
     last_read: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    generation: u64,
+    /// By the cache's monotonic clock, in nanoseconds.
+    since: u64,
 }
 
 /// How a read goes about its transaction.
@@ -77,12 +90,13 @@ impl Readers {
     pub(crate) fn read<T>(
         &self,
         snapshot: Snapshot,
+        now: u64,
         open: impl FnOnce() -> Result<ReadConnection>,
         work: impl FnOnce(&mut ReadConnection) -> rusqlite::Result<T>,
     ) -> Result<(rusqlite::Result<T>, bool)> {
         let mut lease = Lease { readers: self, reader: Some(self.take(open)?) };
         let Some(reader) = &mut lease.reader else { return Err(ErrorKind::Closed.into()) };
-        let kept = reader.enter(snapshot, self.generation.load(SeqCst));
+        let kept = reader.enter(snapshot, self.generation.load(SeqCst), now);
         let outcome = kept.and_then(|()| work(&mut reader.connection));
         if outcome.is_err() || snapshot == Snapshot::Shared {
             reader.leave();
@@ -114,11 +128,13 @@ impl Readers {
         pool.idle.clear();
     }
 
-    /// Closes the connections for good.
+    /// Closes the connections for good, those in use as soon as their read is over.
     pub(crate) fn close(&self) {
         self.pool.lock().closed = true;
         self.close_idle();
         self.returned.notify_all();
+        let mut pool = self.pool.lock();
+        while pool.open > 0 && !self.returned.wait_for(&mut pool, PATIENCE).timed_out() {}
     }
 
     fn take(&self, open: impl FnOnce() -> Result<ReadConnection>) -> Result<Reader> {
@@ -138,10 +154,10 @@ impl Readers {
         pool.open += 1;
         drop(pool);
         match open() {
-            Ok(connection) => Ok(Reader { connection, kept: None, last_read: now() }),
+            Ok(connection) => Ok(Reader { connection, kept: None, last_read: sync::now() }),
             Err(error) => {
                 self.pool.lock().open -= 1;
-                self.returned.notify_one();
+                self.returned.notify_all();
                 Err(error)
             }
         }
@@ -150,11 +166,13 @@ impl Readers {
     fn give_back(&self, mut reader: Reader) {
         let mut pool = self.pool.lock();
         if pool.closed {
+            drop(reader);
             pool.open -= 1;
+            self.returned.notify_all();
             return;
         }
         // Under the lock, so that a sweep either comes before this look or finds the reader idle.
-        if reader.kept.is_some_and(|kept| kept != self.generation.load(SeqCst)) {
+        if reader.kept.is_some_and(|kept| kept.generation != self.generation.load(SeqCst)) {
             reader.leave();
         }
         pool.idle.push(reader);
@@ -165,8 +183,9 @@ impl Readers {
 
 impl Reader {
     /// Enters the transaction that the read needs.
-    fn enter(&mut self, snapshot: Snapshot, generation: u64) -> rusqlite::Result<()> {
-        if self.kept == Some(generation) {
+    fn enter(&mut self, snapshot: Snapshot, generation: u64, now: u64) -> rusqlite::Result<()> {
+        let is_recent = |kept: Kept| Duration::from_nanos(now.saturating_sub(kept.since)) < LONGEST;
+        if self.kept.is_some_and(|kept| kept.generation == generation && is_recent(kept)) {
             return Ok(());
         }
         self.leave();
@@ -174,14 +193,14 @@ impl Reader {
             Snapshot::PerStatement => false,
             Snapshot::Shared => true,
             Snapshot::Kept => {
-                let now = now();
-                let since = now.duration_since(std::mem::replace(&mut self.last_read, now));
+                let at = sync::now();
+                let since = at.duration_since(std::mem::replace(&mut self.last_read, at));
                 since < BURST
             }
         };
         if transaction {
             self.connection.conn().prepare_cached("BEGIN")?.execute([])?;
-            self.kept = Some(generation);
+            self.kept = Some(Kept { generation, since: now });
         }
         Ok(())
     }

@@ -181,7 +181,7 @@ impl Store {
         }
     }
 
-    /// Replaces the file if it was found to be damaged.
+    /// Replaces the file if it was found to be damaged, and opens what is there now if somebody has removed or replaced it.
     pub(crate) fn heal(&self) -> Result<()> {
         self.heal_with(&mut self.writer.lock())
     }
@@ -274,27 +274,34 @@ impl Store {
     pub(crate) fn note(&self, error: Error) -> Error {
         if is_corrupt(&error) && !self.damaged.swap(true, SeqCst) {
             tracing::warn!(%error, "the database is damaged");
-            self.file.mark_damaged();
+            // One that has taken its place is another.
+            if self.file.is_in_place() {
+                self.file.mark_damaged();
+            }
         }
         error
     }
 
     fn heal_with(&self, writer: &mut Writer) -> Result<()> {
         let closed = writer.connection.is_none() && self.queue.lock().closed;
-        if closed || !self.damaged.load(SeqCst) {
+        let displaced = !self.file.is_in_place();
+        if closed || !displaced && !self.damaged.load(SeqCst) {
             return Ok(());
         }
-        if writer.replacements >= MOST_REPLACEMENTS {
+        if displaced {
+            tracing::warn!(path = %self.file.path().display(), "the database was removed or replaced while it was open");
+        } else if writer.replacements >= MOST_REPLACEMENTS {
             let what = ErrorKind::Corrupt("the database was replaced and is damaged again".into());
             return Err(Error::new(what).about(self.file.path().display()));
         }
+        self.file.rejoin()?;
         let _gate = self.gate.write();
         self.readers.close_idle();
         writer.connection = None;
         let connection = connect::writer(&self.file, &self.options)?;
         self.wal.store(connection.wal, SeqCst);
         writer.connection = Some(connection);
-        writer.replacements += 1;
+        writer.replacements += u32::from(!displaced);
         self.damaged.store(false, SeqCst);
         Ok(())
     }

@@ -142,6 +142,12 @@ impl<T: ?Sized> fmt::Debug for Mutex<T> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TimedOut(bool);
 
+impl TimedOut {
+    pub(crate) fn timed_out(&self) -> bool {
+        self.0
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(model::Condvar);
 

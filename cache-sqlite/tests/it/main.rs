@@ -6,6 +6,8 @@ mod budgets;
 mod conformance;
 mod crash;
 mod damage;
+#[cfg(unix)]
+mod displaced;
 mod format;
 #[cfg(unix)]
 mod holes;
