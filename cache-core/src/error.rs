@@ -147,7 +147,7 @@ impl fmt::Display for ErrorKind {
             Self::TooLarge { size, limit } => {
                 write!(
                     f,
-                    "an entry of {size} bytes does not fit into {limit} bytes; raise the budget of the category or the limit of the tier"
+                    "an entry of {size} bytes does not fit into {limit} bytes; raise the budget of its category, or the limit of the cache"
                 )
             }
             Self::WrongType { open, asked } => {

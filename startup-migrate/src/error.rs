@@ -163,11 +163,14 @@ impl fmt::Display for Error {
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Divergent { version, name, applied } => write!(
-                f,
-                "V{version}__{name} is not what was applied as V{version}__{applied}; put the applied text back \
-                 and make the change a new version"
-            ),
+            Self::Divergent { version, name, applied } => {
+                if name == applied {
+                    write!(f, "the text of V{version}__{name} was changed after it was applied")?;
+                } else {
+                    write!(f, "V{version}__{name} is not what was applied as V{version}__{applied}")?;
+                }
+                f.write_str("; put the applied text back and make the change a new version")
+            }
             Self::Missing { version, name } => write!(
                 f,
                 "V{version}__{name} was applied and is not among the migrations of the program; put it back"

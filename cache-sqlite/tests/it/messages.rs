@@ -82,8 +82,8 @@ fn entries_are_named_with_their_sizes() {
     let error = cache.put_in(&small, "k", &bench.entry([7; 200])).unwrap_err().to_string();
     assert_eq!(
         error,
-        "small/\"k\": an entry of 201 bytes does not fit into 100 bytes; raise the budget of the category or \
-         the limit of the tier"
+        "small/\"k\": an entry of 201 bytes does not fit into 100 bytes; raise the budget of its category, or \
+         the limit of the cache"
     );
     cache.put_in(&category("c"), "k", &bench.entry("v")).unwrap();
     cache.flush().unwrap();

@@ -95,7 +95,7 @@ fn running(report: &Report, name: &str) -> Option<Duration> {
 }
 
 /// A start took longer than it may.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct BudgetError {
     overruns: Vec<Overrun>,
     dropped: u64,
@@ -138,6 +138,13 @@ impl fmt::Display for BudgetError {
     }
 }
 
+/// As for people: what a test that unwraps it prints.
+impl fmt::Debug for BudgetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl error::Error for BudgetError {}
 
 #[cfg(test)]
@@ -149,7 +156,7 @@ mod tests {
         let budget = Budget::new().total(ms(144)).phase("index", ms(54)).phase("view", ms(30)).until("ready");
         let error = budget.check(&a_start()).unwrap_err();
         let text = "the start is over its budget: ready took 145 ms of 144 ms, index took 55.0 ms of 54.0 ms";
-        assert_eq!(error.to_string(), text);
+        assert_eq!([error.to_string(), format!("{error:?}")], [text; 2]);
         assert_eq!(error.overruns().len(), 2);
     }
 

@@ -4,7 +4,8 @@ use std::{fmt, time::Duration};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// The start of the process as the kernel tells it, to 10 milliseconds.
+    /// The start of the process as the kernel tells it, to 10 milliseconds. One that `cargo run` has started began, for the
+    /// kernel, as cargo: run the program itself to see when it starts.
     ProcessStart,
     /// The creation of the monitor: the system does not tell when the process started, or not believably.
     MonitorCreated,

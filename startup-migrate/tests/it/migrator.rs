@@ -58,6 +58,16 @@ fn edited_migration_is_not_current_and_refused() {
     assert!(Migrator::new(edited()).stamp().needs_migration(&path).unwrap());
     let error = refused(edited(), &path);
     assert!(matches!(error.kind(), ErrorKind::Divergent { version: 1, .. }), "{error}");
+    assert!(
+        error.to_string().ends_with(
+            "app.db: the text of V1__notes was changed after it was applied; put the applied text back and make \
+             the change a new version"
+        ),
+        "{error}"
+    );
+    let renamed = Migrations::new().sql(1, "minutes", "CREATE TABLE minutes (a)").sql(2, "words", "SELECT 1");
+    let error = refused(renamed, &path).to_string();
+    assert!(error.contains("V1__minutes is not what was applied as V1__notes; put"), "{error}");
 }
 
 #[test]
