@@ -297,7 +297,10 @@ impl Store {
         self.file.rejoin()?;
         let _gate = self.gate.write();
         self.readers.close_idle();
-        writer.connection = None;
+        // A damaged file is renamed, which nobody must have open. One without a name can be read until another is open.
+        if !displaced {
+            writer.connection = None;
+        }
         let connection = connect::writer(&self.file, &self.options)?;
         self.wal.store(connection.wal, SeqCst);
         writer.connection = Some(connection);

@@ -90,6 +90,22 @@ fn deleted_folder_is_told_by_what_writes_and_not_made_again() {
 }
 
 #[test]
+fn other_program_in_the_place_of_a_cache_is_refused_and_the_cache_is_read_on() {
+    let (bench, c) = (Bench::new(), category("c"));
+    let cache = with_one_entry(&bench, &c, 8);
+    empty_but(&bench, "");
+    bench.raw().execute_batch("CREATE TABLE theirs (a)").unwrap();
+    cache.put_in(&c, "new", &bench.entry("new")).unwrap();
+    let error = cache.flush().unwrap_err().to_string();
+    assert!(error.ends_with("the database belongs to another program; choose another path"), "{error}");
+    for read in 0..READS {
+        assert_eq!(value(&cache, &c).as_deref(), Some("ours"), "read {read}");
+    }
+    drop(cache);
+    assert_eq!(bench.raw().query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)), Ok(1));
+}
+
+#[test]
 fn burst_of_reads_sees_others_commits_though_the_thread_waits_in_a_commit() {
     let (bench, c) = (Bench::new(), category("c"));
     let options = bench.options().clock(default_clock()).busy_timeout(Duration::from_secs(60));
