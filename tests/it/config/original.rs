@@ -86,7 +86,8 @@ fn what_the_documentation_calls_default_is() {
 #[test]
 fn readme_shows_what_can_be_read() {
     let readme = include_str!("../../../README.md");
-    let (_, block) = readme.split_once("```toml\n").unwrap();
+    let (_, section) = readme.split_once("\n## Configuration\n").unwrap();
+    let (_, block) = section.split_once("```toml\n").unwrap();
     let config = Config::from_str(block.split_once("```").unwrap().0).unwrap();
     assert_eq!((config.memory_cache.max_size, config.categories.len()), (5_000, 2));
 }
