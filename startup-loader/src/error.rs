@@ -110,21 +110,21 @@ impl LoadFailure {
         failure
     }
 
-    /// What the error comes from, down to the innermost, in one line. A cause that the one before it has told
-    /// already is left out.
-    pub(crate) fn write_causes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Error(error) = self else { return Ok(()) };
-        let mut told = error.to_string();
-        let mut cause = error.source();
+    /// The failure and what its error comes from, down to the innermost, in one line. A cause that the one before it has
+    /// told already is left out.
+    pub(crate) fn in_one_line(&self) -> String {
+        let mut told = self.to_string();
+        let mut parts = vec![told.clone()];
+        let mut cause = if let Self::Error(error) = self { error.source() } else { None };
         while let Some(error) = cause {
             let text = error.to_string();
             if !told.contains(&text) {
-                write!(f, ": {text}")?;
+                parts.push(text.clone());
                 told = text;
             }
             cause = error.source();
         }
-        Ok(())
+        parts.join(": ").split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     fn take_reason(&mut self) -> Option<Arc<Self>> {

@@ -132,11 +132,8 @@ impl fmt::Display for LoadReport {
             match &part.outcome {
                 Outcome::Pending => f.write_str("pending")?,
                 Outcome::Loaded => f.write_str("loaded")?,
-                Outcome::Failed(failure) => {
-                    write!(f, "failed: {failure}")?;
-                    failure.write_causes(f)?;
-                }
-                Outcome::Skipped(failure) => failure.fmt(f)?,
+                Outcome::Failed(failure) => write!(f, "failed: {}", failure.in_one_line())?,
+                Outcome::Skipped(failure) => f.write_str(&failure.in_one_line())?,
             }
             if part.attempts > 1 {
                 write!(f, " ({} attempts)", part.attempts)?;

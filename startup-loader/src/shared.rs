@@ -80,7 +80,7 @@ impl Shared {
             }
         };
         // How an error shows itself is not our code either.
-        quietly(|| _ = span.record("error", tracing::field::display(&outcome)));
+        quietly(|| _ = span.record("error", tracing::field::display(outcome.in_one_line())));
         Err(outcome)
     }
 

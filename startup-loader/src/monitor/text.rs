@@ -15,7 +15,7 @@ pub(super) fn millis(time: Duration) -> String {
 /// On one line, and without what would steer a terminal or is no character of XML.
 pub(super) fn plain(text: &str) -> String {
     let shown = |c: char| if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') { '\u{fffd}' } else { c };
-    text.chars().map(shown).collect()
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ").chars().map(shown).collect()
 }
 
 /// So many characters at most.
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn what_steers_a_terminal_is_taken_out() {
-        assert_eq!(plain("a\x1b[31m\nb\u{9b}"), "a\u{fffd}[31m\u{fffd}b\u{fffd}");
+        assert_eq!(plain("a\x1b[31m\r\n  b\u{9b}"), "a\u{fffd}[31m b\u{fffd}");
         assert_eq!(shortened("äöü", 3), "äöü");
         assert_eq!(shortened("äöüß", 3), "äö…");
     }

@@ -37,7 +37,7 @@ fn failure_skips_those_that_require_it_with_the_chain_of_reasons() {
 }
 
 #[derive(Debug)]
-struct Unreadable(std::fmt::Error);
+struct Unreadable(std::io::Error);
 
 impl std::fmt::Display for Unreadable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -54,18 +54,19 @@ impl std::error::Error for Unreadable {
 #[test]
 fn main_shows_a_failure_with_its_causes() {
     let mut loader = Loader::new();
-    let index = loader.add("index", (), |_, ()| Err::<u32, _>(Unreadable(std::fmt::Error).into()));
+    let index = loader.add("index", (), |_, ()| {
+        Err::<u32, _>(Unreadable(std::io::Error::other("near \"TABEL\":\n  syntax error")).into())
+    });
     loader.add("view", index, |_, index| Ok(*index));
     let report = loader.build().unwrap().start().join();
     let shown: Vec<_> = report.failures().map(|(_, failure)| format!("{failure:?}")).collect();
-    let cause = std::fmt::Error;
     assert_eq!(
         shown,
         ["unreadable", "skipped, since index failed: unreadable"]
-            .map(|it| format!("{it}\n  caused by: {cause}"))
+            .map(|it| format!("{it}\n  caused by: near \"TABEL\":\n  syntax error"))
     );
     let table = report.to_string();
-    assert!(table.contains(&format!("failed: unreadable: {cause}\n")), "{table}");
+    assert!(table.contains("failed: unreadable: near \"TABEL\": syntax error\n"), "{table}");
 }
 
 #[test]
