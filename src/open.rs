@@ -237,7 +237,7 @@ impl CacheOptions {
         self
     }
 
-    /// The cache, without the tiers whose files cannot be used.
+    /// The cache, without the tiers whose files cannot be used, or whose server was not given.
     ///
     /// # Errors
     /// An option or a route that cannot be used; without the feature `memory` also what
@@ -262,7 +262,7 @@ impl CacheOptions {
         self.build(tiers, (!reasons.is_empty()).then(|| reasons.join("; ")))
     }
 
-    /// The cache, or an error if the files of a tier cannot be used.
+    /// The cache, or an error if the files of a tier cannot be used, or the server of one was not given.
     ///
     /// # Errors
     /// Also those of the tiers that outlive the process: a folder cannot be made or written, or holds what is
@@ -280,6 +280,17 @@ impl CacheOptions {
                 Ok(tier) => tiers.extend(tier.map(|tier| (*level, tier))),
                 Err(error) => refused(error)?,
             }
+        }
+        // What is to be shared is not kept here instead without a word. To have no folder is a choice.
+        let shared = |level: Level| level == Level::L4;
+        let is_asked_for = self.routes.iter().any(|(_, route)| shared(route.level()));
+        if is_asked_for && !tiers.iter().any(|(level, _)| shared(*level)) {
+            let why = if cfg!(feature = "redis") {
+                "a category is at home in l4, and there is no server: see CacheOptions::redis, or redis_cache.url"
+            } else {
+                "a category is at home in l4, which this build has not, since its feature redis is off"
+            };
+            refused(Error::new(ErrorKind::InvalidRoute(why.into())))?;
         }
         Ok(tiers)
     }

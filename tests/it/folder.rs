@@ -118,6 +118,15 @@ fn unusable_folder_leaves_a_cache_in_memory_that_says_so() {
 }
 
 #[test]
+fn category_that_is_to_be_shared_is_not_kept_here_without_a_word() {
+    let options = || CacheOptions::new().routes(Routes::empty().with("baskets", Route::redis()));
+    let cache = options().open().unwrap();
+    assert!(cache.degraded().unwrap().contains("a category is at home in l4"), "{:?}", cache.degraded());
+    let error = options().open_strict().unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidRoute(_)), "{error}");
+}
+
+#[test]
 fn option_out_of_range_is_an_error_in_any_case() {
     let dir = tempfile::tempdir().unwrap();
     let options = CacheOptions::new().dir(dir.path()).sqlite(SqliteCache::options().byte_limit(0));
