@@ -282,9 +282,8 @@ impl CacheOptions {
             }
         }
         // What is to be shared is not kept here instead without a word. To have no folder is a choice.
-        let shared = |level: Level| level == Level::L4;
-        let is_asked_for = self.routes.iter().any(|(_, route)| shared(route.level()));
-        if is_asked_for && !tiers.iter().any(|(level, _)| shared(*level)) {
+        let is_wanted = self.routes.iter().any(|(_, route)| route.level() == Level::L4);
+        if is_wanted && !tiers.iter().any(|(level, _)| *level == Level::L4) {
             let why = if cfg!(feature = "redis") {
                 "a category is at home in l4, and there is no server: see CacheOptions::redis, or redis_cache.url"
             } else {

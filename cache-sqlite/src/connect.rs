@@ -64,16 +64,15 @@ pub(crate) fn reader(file: &StoreFile, options: &SqliteOptions) -> Result<ReadCo
         options.pragmas.apply(&conn)?;
         ReadConnection::of(conn)
     };
-    let of = |error| of_sqlite(error, file.path(), "opening the database");
-    let opened =
-        if file.is_in_place() { retry(options.patience(), set_up).map_err(of) } else { Err(displaced(file)) };
-    // Whatever was found in another file says nothing of ours.
-    if file.is_in_place() { opened } else { Err(displaced(file)) }
-}
-
-fn displaced(file: &StoreFile) -> Error {
-    let what = "the database was removed or replaced while it was open".to_owned();
-    Error::new(ErrorKind::Storage(what)).about(file.path().display())
+    if file.is_in_place() {
+        let opened = retry(options.patience(), set_up);
+        // Whatever was found in a file that came there meanwhile says nothing of ours.
+        if file.is_in_place() {
+            return opened.map_err(|error| of_sqlite(error, file.path(), "opening the database"));
+        }
+    }
+    let what = ErrorKind::Storage("the database was removed or replaced while it was open".into());
+    Err(Error::new(what).about(file.path().display()))
 }
 
 /// Puts an empty database in the place of a damaged one. The caller has closed its connections.

@@ -288,17 +288,17 @@ impl Store {
         if closed || !displaced && !self.damaged.load(SeqCst) {
             return Ok(());
         }
-        if displaced {
-            tracing::warn!(path = %self.file.path().display(), "the database was removed or replaced while it was open");
-        } else if writer.replacements >= MOST_REPLACEMENTS {
+        if !displaced && writer.replacements >= MOST_REPLACEMENTS {
             let what = ErrorKind::Corrupt("the database was replaced and is damaged again".into());
             return Err(Error::new(what).about(self.file.path().display()));
         }
         self.file.rejoin()?;
         let _gate = self.gate.write();
         self.readers.close_idle();
-        // A damaged file is renamed, which nobody must have open. One without a name can be read until another is open.
-        if !displaced {
+        if displaced {
+            // Its file can be read until the one that is there now is open.
+            tracing::warn!(path = %self.file.path().display(), "the database was removed or replaced while it was open");
+        } else {
             writer.connection = None;
         }
         let connection = connect::writer(&self.file, &self.options)?;
