@@ -15,10 +15,10 @@ use crate::{
     Builder, RemovalCause,
     builder::{Listener, Options},
     gate::{Entrance, Gates},
+    policy::Entry,
     shard::Counts,
     slot::Slot,
-    store::{AllGone, Gone, Group, Store},
-    table::Entry,
+    store::{Address, AllGone, Gone, Group, Store},
 };
 
 /// A cache in memory, bounded in entries and optionally in bytes, with a time to live.
@@ -107,11 +107,8 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let miss = |expired: Option<_>| {
-            self.told(expired.as_slice());
-            None
-        };
-        self.store.get(0, self.hasher.hash_one(key), key, self.clock.now(), |value| Some(value.clone()), miss)
+        let hit = |value: &mut V| Some(value.clone());
+        self.store.get(self.address(key), self.clock.now(), hit, || None, |expired| self.told(&[expired]))
     }
 
     /// Whether there is a value under `key`. Counts neither as a read nor as a use.
@@ -119,7 +116,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        self.peek(self.hasher.hash_one(key), key).is_some()
+        self.peek(key).is_some()
     }
 
     /// Stores a value in place of what was under its key, for as long as the cache's ttl says.
@@ -172,7 +169,7 @@ where
         loop {
             let entrance = self.gates.enter(hash);
             // Stored since the first look? One call is one read, so this look does not count.
-            if let Some(value) = self.peek(hash, &key) {
+            if let Some(value) = self.peek(&key) {
                 return Ok(value);
             }
             let pass = match entrance {
@@ -193,7 +190,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let gone = self.store.remove(0, self.hasher.hash_one(key), key, &Unguarded)?;
+        let gone = self.store.remove(self.address(key), &Unguarded)?;
         let slot = &gone.entry.value;
         let value = slot.is_live(self.clock.now()).then(|| slot.value.clone());
         self.told(&[gone]);
@@ -243,11 +240,19 @@ where
         }
     }
 
-    fn peek<Q>(&self, hash: u64, key: &Q) -> Option<V>
+    #[inline]
+    fn address<'a, Q>(&self, key: &'a Q) -> Address<'a, Q>
     where
-        Q: Equivalent<K> + ?Sized,
+        Q: Hash + ?Sized,
     {
-        let (value, expired) = self.store.peek(0, hash, key, self.clock.now());
+        Address { group: 0, hash: self.hasher.hash_one(key), key }
+    }
+
+    fn peek<Q>(&self, key: &Q) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let (value, expired) = self.store.peek(self.address(key), self.clock.now());
         self.told(expired.as_slice());
         value
     }

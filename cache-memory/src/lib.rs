@@ -73,7 +73,6 @@ mod shard;
 mod slot;
 mod store;
 mod sync;
-mod table;
 mod tier;
 
 pub use builder::Builder;

@@ -1,11 +1,14 @@
 //! Which entry goes first when room is needed.
 
 mod adaptive;
-mod lists;
+mod list;
 mod lru;
 
+use equivalent::Equivalent;
+
+pub(crate) use self::list::Entry;
 use self::{adaptive::Adaptive, lru::Lru};
-use crate::{store::RemovalCause, table::Place};
+use crate::store::RemovalCause;
 
 /// Which entry of a cache goes first when room is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,7 +16,7 @@ use crate::{store::RemovalCause, table::Place};
 #[non_exhaustive]
 pub enum EvictionPolicy {
     /// By measured rates of reuse: resists scans and loops larger than the cache, follows a workload that changes, and
-    /// serves one of recency alone as LRU does. A hit takes some 2 ns longer, and an entry 60 bytes more, most of
+    /// serves one of recency alone as LRU does. A hit takes some 5 ns longer, and an entry 60 bytes more, most of
     /// it for the history of entries that were evicted. How it works is a chapter of the source: `policy/adaptive.rs`.
     #[default]
     Adaptive,
@@ -21,43 +24,64 @@ pub enum EvictionPolicy {
     Lru,
 }
 
-/// The order in which entries would be evicted. It knows where they are, and neither keys nor values.
+/// Entries in the order in which they would be evicted.
 ///
-/// A policy is one for each group of entries in each shard, and is called under the shard's lock. Ticks count the requests
-/// of the shard.
-pub(crate) trait Policy {
-    /// There is an entry at this place now, whose key has this hash.
-    fn insert(&mut self, place: Place, hash: u64, tick: u32);
+/// A policy is one for each group of entries in each shard, and is called under the shard's lock: it drops neither keys nor
+/// values, but hands them out. Ticks count the requests of the shard.
+pub(crate) trait Policy<K, V> {
+    /// What `hit` makes of the value under `key`, if it is `live`: a use, that is written down when `hit` is through. Else
+    /// what `miss` makes of the entry, if there was one.
+    fn get<Q, R>(
+        &mut self,
+        hash: u64,
+        key: &Q,
+        tick: u32,
+        live: impl FnOnce(&V) -> bool,
+        hit: impl FnOnce(&mut V) -> R,
+        miss: impl FnOnce(Option<Entry<K, V>>) -> R,
+    ) -> R
+    where
+        Q: Equivalent<K> + ?Sized;
 
-    /// The entry was used.
-    fn used(&mut self, place: Place, tick: u32);
+    /// The value under `key`, which is no use of it.
+    fn peek<Q>(&self, hash: u64, key: &Q) -> Option<&V>
+    where
+        Q: Equivalent<K> + ?Sized;
 
-    /// The entry is taken out.
-    fn remove(&mut self, place: Place, hash: u64, cause: RemovalCause);
+    /// Adds an entry whose key is not there. Runs no code of the key's.
+    fn insert(&mut self, entry: Entry<K, V>, tick: u32);
 
-    /// The entry that is needed least, one that is `dead` before others. There are so many entries in all groups of the
-    /// shard.
-    fn victim(&mut self, in_shard: usize, dead: impl Fn(Place) -> bool) -> Option<Place>;
+    /// Takes out the entry under `key`.
+    fn remove<Q>(&mut self, hash: u64, key: &Q, cause: RemovalCause) -> Option<Entry<K, V>>
+    where
+        Q: Equivalent<K> + ?Sized;
+
+    /// Takes out the entry that is needed least, one that is `dead` before others. There are so many entries in all groups
+    /// of the shard.
+    fn evict(&mut self, in_shard: usize, dead: impl Fn(&V) -> bool) -> Option<Entry<K, V>>;
 
     /// What the next one to go is worth, to be compared with those of other groups: in uses per request of the shard.
     fn worth(&mut self, tick: u32) -> Option<f64>;
 
-    /// The entry is taken out, which says nothing about it.
-    fn discard(&mut self, place: Place);
+    /// Takes out all entries that are `dead`.
+    fn expire(&mut self, dead: impl Fn(&V) -> bool) -> Vec<Entry<K, V>>;
 
-    /// Gives back room that entries took.
-    fn shrink(&mut self);
+    /// Takes out all entries, which says nothing about them.
+    fn clear(&mut self) -> Vec<Entry<K, V>>;
+
+    /// Shows all entries, in no particular order.
+    fn for_each(&mut self, visit: impl FnMut(&K, &mut V));
 }
 
-/// The order of one group in one shard, by the policy that was chosen.
+/// The entries of one group in one shard, in the order of the policy that was chosen.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "there are few, and a hit is spared a look elsewhere")]
-pub(crate) enum Order {
-    Adaptive(Adaptive),
-    Lru(Lru),
+pub(crate) enum Order<K, V> {
+    Adaptive(Adaptive<K, V>),
+    Lru(Lru<K, V>),
 }
 
-impl Order {
+impl<K, V> Order<K, V> {
     pub(crate) fn new(policy: EvictionPolicy) -> Self {
         match policy {
             EvictionPolicy::Adaptive => Self::Adaptive(Adaptive::default()),
@@ -76,33 +100,58 @@ macro_rules! either {
     };
 }
 
-impl Policy for Order {
-    fn insert(&mut self, place: Place, hash: u64, tick: u32) {
-        either!(self, policy => policy.insert(place, hash, tick));
-    }
-
+impl<K, V> Policy<K, V> for Order<K, V> {
     #[inline]
-    fn used(&mut self, place: Place, tick: u32) {
-        either!(self, policy => policy.used(place, tick));
+    fn get<Q, R>(
+        &mut self,
+        hash: u64,
+        key: &Q,
+        tick: u32,
+        live: impl FnOnce(&V) -> bool,
+        hit: impl FnOnce(&mut V) -> R,
+        miss: impl FnOnce(Option<Entry<K, V>>) -> R,
+    ) -> R
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        either!(self, policy => policy.get(hash, key, tick, live, hit, miss))
     }
 
-    fn remove(&mut self, place: Place, hash: u64, cause: RemovalCause) {
-        either!(self, policy => policy.remove(place, hash, cause));
+    fn peek<Q>(&self, hash: u64, key: &Q) -> Option<&V>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        either!(self, policy => policy.peek(hash, key))
     }
 
-    fn victim(&mut self, in_shard: usize, dead: impl Fn(Place) -> bool) -> Option<Place> {
-        either!(self, policy => policy.victim(in_shard, dead))
+    fn insert(&mut self, entry: Entry<K, V>, tick: u32) {
+        either!(self, policy => policy.insert(entry, tick));
+    }
+
+    fn remove<Q>(&mut self, hash: u64, key: &Q, cause: RemovalCause) -> Option<Entry<K, V>>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        either!(self, policy => policy.remove(hash, key, cause))
+    }
+
+    fn evict(&mut self, in_shard: usize, dead: impl Fn(&V) -> bool) -> Option<Entry<K, V>> {
+        either!(self, policy => policy.evict(in_shard, dead))
     }
 
     fn worth(&mut self, tick: u32) -> Option<f64> {
         either!(self, policy => policy.worth(tick))
     }
 
-    fn discard(&mut self, place: Place) {
-        either!(self, policy => policy.discard(place));
+    fn expire(&mut self, dead: impl Fn(&V) -> bool) -> Vec<Entry<K, V>> {
+        either!(self, policy => policy.expire(dead))
     }
 
-    fn shrink(&mut self) {
-        either!(self, policy => policy.shrink());
+    fn clear(&mut self) -> Vec<Entry<K, V>> {
+        either!(self, policy => policy.clear())
+    }
+
+    fn for_each(&mut self, visit: impl FnMut(&K, &mut V)) {
+        either!(self, policy => policy.for_each(visit));
     }
 }

@@ -1,15 +1,14 @@
 //! What is under one lock: of each group, the entries whose keys hash there.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use cache_core::Time;
 use equivalent::Equivalent;
 
 use crate::{
-    policy::{EvictionPolicy, Order, Policy},
+    policy::{Entry, EvictionPolicy, Order, Policy},
     slot::Slot,
     store::{AllGone, Gone, Group, RemovalCause},
-    table::{Entry, Place, Table},
 };
 
 // What each request changes comes first, in the cache line of the lock.
@@ -49,8 +48,7 @@ impl Counts {
 /// The entries of one group.
 #[derive(Debug)]
 pub(crate) struct List<K, V> {
-    pub(crate) table: Table<K, Slot<V>>,
-    pub(crate) order: Order,
+    pub(crate) order: Order<K, Slot<V>>,
     pub(crate) group: Arc<Group>,
     pub(crate) held: Held,
 }
@@ -97,17 +95,6 @@ impl<K, V> Groups<K, V> {
         }
     }
 
-    /// The list of a group, and where an entry of it is.
-    #[inline]
-    pub(crate) fn find<Q>(&mut self, group: usize, hash: u64, key: &Q) -> Option<(&mut List<K, V>, Place)>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        let list = self.get_mut(group)?;
-        let place = list.table.find(hash, key)?;
-        Some((list, place))
-    }
-
     fn iter(&self) -> impl Iterator<Item = &List<K, V>> {
         self.first.iter().chain(self.others.iter().flatten().map(Box::as_ref))
     }
@@ -117,12 +104,7 @@ impl<K, V> Groups<K, V> {
     }
 
     pub(crate) fn of(&mut self, group: &Arc<Group>, policy: EvictionPolicy) -> &mut List<K, V> {
-        let list = || List {
-            table: Table::default(),
-            order: Order::new(policy),
-            group: group.clone(),
-            held: Held::default(),
-        };
+        let list = || List { order: Order::new(policy), group: group.clone(), held: Held::default() };
         match group.index.checked_sub(1) {
             None => self.first.get_or_insert_with(list),
             Some(other) => {
@@ -161,18 +143,17 @@ impl<K, V> Shard<K, V> {
             }
         };
         let in_shard = usize::try_from(in_shard).unwrap_or(usize::MAX);
-        let List { table, order, .. } = list;
-        let victim = order.victim(in_shard, |place| !table.value(place).is_live(now))?;
-        let cause = if table.value(victim).is_live(now) {
+        let entry = list.order.evict(in_shard, |slot| !slot.is_live(now))?;
+        let cause = if entry.value.is_live(now) {
             self.counts.evictions += 1;
             RemovalCause::Evicted
         } else {
             self.counts.expirations += 1;
             RemovalCause::Expired
         };
-        let evicted = list.take_out(victim, cause);
-        let weight = evicted.entry.value.weight;
-        gone.push(evicted);
+        let weight = entry.value.weight;
+        list.held.remove(weight);
+        gone.push(Gone { entry, cause, group: list.group.index });
         Some((&list.group, weight))
     }
 
@@ -188,57 +169,58 @@ impl<K, V> Shard<K, V> {
 impl<K, V> List<K, V> {
     /// Adds an entry whose key is not there.
     pub(crate) fn insert(&mut self, entry: Entry<K, Slot<V>>, tick: u32) {
-        let (hash, weight) = (entry.hash, entry.value.weight);
-        let place = self.table.insert(entry);
-        self.order.insert(place, hash, tick);
-        self.held.add(weight);
+        self.held.add(entry.value.weight);
+        self.order.insert(entry, tick);
     }
 
-    /// Puts another value in the place of that of an entry, which counts as a use.
-    pub(crate) fn replace(&mut self, place: Place, slot: &mut Slot<V>, tick: u32) {
-        self.order.used(place, tick);
-        self.held.add(slot.weight);
-        std::mem::swap(self.table.value_mut(place), slot);
-        self.held.remove(slot.weight);
+    /// Puts another value in the place of that of an entry, which counts as a use, if its room can be exchanged for what
+    /// the other weighs. `None` if there is no entry under the key.
+    pub(crate) fn replace<E>(
+        &mut self,
+        entry: &mut Entry<K, Slot<V>>,
+        tick: u32,
+        exchange: impl FnOnce(u64) -> Result<(), E>,
+    ) -> Option<Result<(), E>>
+    where
+        K: Eq,
+    {
+        let Entry { hash, key, value } = entry;
+        let held = &mut self.held;
+        let replace = |slot: &mut Slot<V>| {
+            exchange(slot.weight)?;
+            held.remove(slot.weight);
+            held.add(value.weight);
+            mem::swap(slot, value);
+            Ok(())
+        };
+        self.order.get(*hash, key, tick, |_| true, |slot| Some(replace(slot)), |_| None)
     }
 
-    /// Takes out the entry that is at `place`. Its room stays reserved.
-    #[inline]
-    pub(crate) fn take_out(&mut self, place: Place, cause: RemovalCause) -> Gone<K, V> {
-        let entry = self.table.remove(place);
-        self.order.remove(place, entry.hash, cause);
+    /// Takes out the entry under `key`. Its room stays reserved.
+    pub(crate) fn remove<Q>(&mut self, hash: u64, key: &Q, cause: RemovalCause) -> Option<Gone<K, V>>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        let entry = self.order.remove(hash, key, cause)?;
         self.held.remove(entry.value.weight);
-        Gone { entry, cause, group: self.group.index }
+        Some(Gone { entry, cause, group: self.group.index })
     }
 
     /// Takes out all entries. Their room stays reserved.
     pub(crate) fn clear(&mut self) -> Vec<Gone<K, V>> {
-        let places = self.table.places(|_| true).into_iter();
-        let all = places.map(|place| {
-            let entry = self.table.remove(place);
-            self.order.discard(place);
-            Gone { entry, cause: RemovalCause::Removed, group: self.group.index }
-        });
-        let all = all.collect();
         self.held = Held::default();
-        self.shrink();
-        all
+        let group = self.group.index;
+        let gone = |entry| Gone { entry, cause: RemovalCause::Removed, group };
+        self.order.clear().into_iter().map(gone).collect()
     }
 
     /// Takes out all entries whose time is over. Their room stays reserved.
     pub(crate) fn expire(&mut self, now: Time) -> Vec<Gone<K, V>> {
-        let places = self.table.places(|slot| !slot.is_live(now));
-        let all: Vec<_> =
-            places.into_iter().map(|place| self.take_out(place, RemovalCause::Expired)).collect();
-        if all.len() > self.table.len() {
-            self.shrink();
-        }
-        all
-    }
-
-    fn shrink(&mut self) {
-        self.table.shrink();
-        self.order.shrink();
+        let expired = self.order.expire(|slot| !slot.is_live(now));
+        expired.iter().for_each(|entry| self.held.remove(entry.value.weight));
+        let group = self.group.index;
+        let gone = |entry| Gone { entry, cause: RemovalCause::Expired, group };
+        expired.into_iter().map(gone).collect()
     }
 
     fn is_in(&self, scope: Scope) -> bool {

@@ -15,12 +15,11 @@ use equivalent::Equivalent;
 use smallvec::SmallVec;
 
 use crate::{
-    policy::{EvictionPolicy, Order, Policy},
+    policy::{Entry, EvictionPolicy, Policy},
     quota::Quota,
     shard::{Counts, Held, List, Scope, Shard},
     slot::Slot,
     sync::{Brief, BriefGuard},
-    table::{Entry, Place},
 };
 
 /// Entries of several groups under common bounds.
@@ -57,6 +56,14 @@ impl Group {
     }
 }
 
+/// Where an entry would be: the index of its group, its key and the hash of that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Address<'a, Q: ?Sized> {
+    pub(crate) group: usize,
+    pub(crate) hash: u64,
+    pub(crate) key: &'a Q,
+}
+
 /// An entry that left the store.
 #[derive(Debug)]
 pub(crate) struct Gone<K, V> {
@@ -90,20 +97,18 @@ pub(crate) struct DoesNotFit {
     pub(crate) limit: u64,
 }
 
-/// Counts a use when it is dropped: after the value was handed out, or its clone has panicked. A clone raises an atomic
-/// count, mostly, which would wait for all that was written before. And what is handed out is written where the caller
-/// has it: kept here for a moment it would be copied.
-struct Hit<'a> {
-    counts: &'a mut Counts,
-    order: &'a mut Order,
-    place: Place,
+/// Tells of an entry when it is dropped: after the lock that was taken later.
+struct Expired<K, V, F: FnMut(Gone<K, V>)> {
+    gone: Option<Gone<K, V>>,
+    told: F,
 }
 
-impl Drop for Hit<'_> {
+impl<K, V, F: FnMut(Gone<K, V>)> Drop for Expired<K, V, F> {
     #[inline]
     fn drop(&mut self) {
-        self.counts.hits += 1;
-        self.order.used(self.place, self.counts.requests());
+        if let Some(gone) = self.gone.take() {
+            (self.told)(gone);
+        }
     }
 }
 
@@ -119,45 +124,55 @@ impl<K: Eq, V> Store<K, V> {
         Self { shards: (0..shards.next_power_of_two()).map(|_| shard()).collect(), total, fronts, policy }
     }
 
-    /// What `hit` makes of the value under `key`, under the lock: where it is needed at once, since a larger value that
-    /// is handed on is copied each time. Or else what `miss` makes of the entry, if its time was over.
+    /// What `hit` makes of the value that is there, under the lock: where it is needed at once, since a larger value that
+    /// is handed on is copied each time. Or else what `miss` says; and `told` is told of what expired, not under the lock.
     #[inline]
     pub(crate) fn get<Q, R>(
         &self,
-        group: usize,
-        hash: u64,
-        key: &Q,
+        Address { group, hash, key }: Address<'_, Q>,
         now: Time,
         hit: impl FnOnce(&mut V) -> R,
-        miss: impl FnOnce(Option<Gone<K, V>>) -> R,
+        miss: impl FnOnce() -> R,
+        told: impl FnMut(Gone<K, V>),
     ) -> R
     where
         Q: Equivalent<K> + ?Sized,
     {
+        let mut expired = Expired { gone: None, told };
         let mut shard = self.shard(hash);
         let Shard { counts, groups } = &mut *shard;
-        if let Some((list, place)) = groups.find(group, hash, key) {
-            let slot = list.table.value_mut(place);
-            if slot.is_live(now) {
-                let _after = Hit { counts, order: &mut list.order, place };
-                return hit(&mut slot.value);
-            }
+        let tick = counts.requests();
+        let Some(List { order, group, held }) = groups.get_mut(group) else {
             counts.misses += 1;
-            let expired = self.expired(counts, list, place);
-            drop(shard);
-            return miss(Some(expired));
-        }
-        counts.misses += 1;
-        drop(shard);
-        miss(None)
+            return miss();
+        };
+        order.get(
+            hash,
+            key,
+            tick,
+            |slot| slot.is_live(now),
+            |slot| {
+                let value = hit(&mut slot.value);
+                counts.hits += 1;
+                value
+            },
+            |dead| {
+                counts.misses += 1;
+                if let Some(entry) = dead {
+                    counts.expirations += 1;
+                    held.remove(entry.value.weight);
+                    self.release(group, entry.value.weight);
+                    expired.gone = Some(Gone { entry, cause: RemovalCause::Expired, group: group.index });
+                }
+                miss()
+            },
+        )
     }
 
     /// [`get`](Self::get) that counts neither as a read nor as a use.
     pub(crate) fn peek<Q>(
         &self,
-        group: usize,
-        hash: u64,
-        key: &Q,
+        Address { group, hash, key }: Address<'_, Q>,
         now: Time,
     ) -> (Option<V>, Option<Gone<K, V>>)
     where
@@ -166,12 +181,14 @@ impl<K: Eq, V> Store<K, V> {
     {
         let mut shard = self.shard(hash);
         let Shard { counts, groups } = &mut *shard;
-        let Some((list, place)) = groups.find(group, hash, key) else { return (None, None) };
-        let slot = list.table.value(place);
-        if slot.is_live(now) {
-            (Some(slot.value.clone()), None)
-        } else {
-            (None, Some(self.expired(counts, list, place)))
+        let Some(list) = groups.get_mut(group) else { return (None, None) };
+        match list.order.peek(hash, key) {
+            Some(slot) if slot.is_live(now) => (Some(slot.value.clone()), None),
+            Some(_) => {
+                counts.expirations += 1;
+                (None, self.remove_from(list, hash, key, RemovalCause::Expired))
+            }
+            None => (None, None),
         }
     }
 
@@ -201,20 +218,18 @@ impl<K: Eq, V> Store<K, V> {
             }
             let tick = shard.counts.requests();
             // One that is replaced gives its place and its room: no other has to go for it.
-            let mut room = match shard.groups.find(group.index, hash, &entry.key) {
+            let list = shard.groups.of(group, self.policy);
+            let mut room = match list.replace(&mut entry, tick, |old| self.exchange(group, old, weight)) {
                 None => self.reserve(group, weight),
-                Some((list, place)) => match self.exchange(group, list.table.value(place).weight, weight) {
-                    Ok(()) => {
-                        list.replace(place, &mut entry.value, tick);
-                        shard.counts.insertions += 1;
-                        gone.push(Gone { entry, cause: RemovalCause::Replaced, group: group.index });
-                        return Ok(());
-                    }
-                    Err(scope) => {
-                        gone.push(list.take_out(place, RemovalCause::Replaced));
-                        Err(scope)
-                    }
-                },
+                Some(Ok(())) => {
+                    shard.counts.insertions += 1;
+                    gone.push(Gone { entry, cause: RemovalCause::Replaced, group: group.index });
+                    return Ok(());
+                }
+                Some(Err(scope)) => {
+                    gone.extend(list.remove(hash, &entry.key, RemovalCause::Replaced));
+                    Err(scope)
+                }
             };
             while let Err(scope) = room
                 && (was_elsewhere || !self.is_small(&shard, scope, group))
@@ -243,17 +258,18 @@ impl<K: Eq, V> Store<K, V> {
         }
     }
 
-    /// Takes out the entry under `key`, if the guard holds.
-    pub(crate) fn remove<Q>(&self, group: usize, hash: u64, key: &Q, guard: &dyn Guard) -> Option<Gone<K, V>>
+    /// Takes out an entry, if the guard holds.
+    pub(crate) fn remove<Q>(&self, address: Address<'_, Q>, guard: &dyn Guard) -> Option<Gone<K, V>>
     where
         Q: Equivalent<K> + ?Sized,
     {
+        let Address { group, hash, key } = address;
         let mut shard = self.shard(hash);
         if !guard.holds() {
             return None;
         }
-        let (list, place) = shard.groups.find(group, hash, key)?;
-        Some(self.take_out(list, place, RemovalCause::Removed))
+        let list = shard.groups.get_mut(group)?;
+        self.remove_from(list, hash, key, RemovalCause::Removed)
     }
 
     /// Takes out all entries of a group, shard by shard.
@@ -287,7 +303,7 @@ impl<K: Eq, V> Store<K, V> {
     pub(crate) fn for_each(&self, group: usize, mut visit: impl FnMut(&K, &mut Slot<V>)) {
         for shard in &self.shards {
             if let Some(list) = shard.0.lock().groups.get_mut(group) {
-                list.table.for_each(&mut visit);
+                list.order.for_each(&mut visit);
             }
         }
     }
@@ -302,7 +318,7 @@ impl<K: Eq, V> Store<K, V> {
         let (mut keys, mut values) = (Vec::new(), Vec::new());
         let mut shard = self.shards.get(shard)?.0.lock();
         if let Some(list) = shard.groups.get_mut(group) {
-            list.table.for_each(|key, slot| {
+            list.order.for_each(|key, slot| {
                 if slot.is_live(now) {
                     keys.push(key.clone());
                     values.push(slot.value.clone());
@@ -402,15 +418,19 @@ impl<K: Eq, V> Store<K, V> {
         all.extend(more);
     }
 
-    fn expired(&self, counts: &mut Counts, list: &mut List<K, V>, place: Place) -> Gone<K, V> {
-        counts.expirations += 1;
-        self.take_out(list, place, RemovalCause::Expired)
-    }
-
-    fn take_out(&self, list: &mut List<K, V>, place: Place, cause: RemovalCause) -> Gone<K, V> {
-        let gone = list.take_out(place, cause);
+    fn remove_from<Q>(
+        &self,
+        list: &mut List<K, V>,
+        hash: u64,
+        key: &Q,
+        cause: RemovalCause,
+    ) -> Option<Gone<K, V>>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        let gone = list.remove(hash, key, cause)?;
         self.release(&list.group, gone.entry.value.weight);
-        gone
+        Some(gone)
     }
 
     /// Whether a shard holds much less than its share of what has to make room: then another one gives, or else chance

@@ -11,10 +11,10 @@ use parking_lot::RwLock;
 use crate::{
     EvictionPolicy, RemovalCause,
     bounds::Bounds,
+    policy,
     quota::Quota,
     slot::Slot,
-    store::{AllGone, Gone, Group, Store},
-    table,
+    store::{Address, AllGone, Gone, Group, Store},
 };
 
 /// The tier that keeps live values, and the copies in front of other tiers: for
@@ -96,7 +96,7 @@ impl MemoryTier {
 
     /// Tells the observer of what left by itself. No lock is held here, nor when it is dropped after.
     fn told(&self, gone: impl IntoIterator<Item = Gone<Box<str>, Kept>>) {
-        for Gone { entry: table::Entry { key, value: slot, .. }, cause, group } in gone {
+        for Gone { entry: policy::Entry { key, value: slot, .. }, cause, group } in gone {
             let cause = match cause {
                 RemovalCause::Evicted => Cause::Evicted,
                 RemovalCause::Expired => Cause::Expired,
@@ -112,6 +112,11 @@ impl MemoryTier {
     }
 }
 
+#[inline]
+fn address<'a>(key: &'a Key<'_>) -> Address<'a, str> {
+    Address { group: key.category().index() as usize, hash: key.hash(), key: key.as_str() }
+}
+
 impl Tier for MemoryTier {
     fn name(&self) -> &'static str {
         "memory"
@@ -119,23 +124,13 @@ impl Tier for MemoryTier {
 
     #[inline]
     fn get(&self, key: &Key<'_>) -> Result<Option<Entry>> {
-        let group = key.category().index() as usize;
         let now = self.clock.now();
-        self.store.get(
-            group,
-            key.hash(),
-            key.as_str(),
-            now,
-            |kept| {
-                kept.hits = kept.hits.saturating_add(1);
-                kept.last = last(now);
-                Ok(Some(kept.entry.clone()))
-            },
-            |expired| {
-                self.told(expired);
-                Ok(None)
-            },
-        )
+        let hit = |kept: &mut Kept| {
+            kept.hits = kept.hits.saturating_add(1);
+            kept.last = last(now);
+            Ok(Some(kept.entry.clone()))
+        };
+        self.store.get(address(key), now, hit, || Ok(None), |expired| self.told([expired]))
     }
 
     fn put(&self, key: &Key<'_>, entry: &Entry, guard: &dyn Guard) -> Result<()> {
@@ -148,14 +143,14 @@ impl Tier for MemoryTier {
             Slot::until(Kept { entry: entry.clone(), hits: 0, last: last(now) }, weight, expires_at, now);
         let mut gone = AllGone::new();
         let group = self.group(key.category());
-        let entry = table::Entry { hash: key.hash(), key: key.as_str().into(), value: slot };
+        let entry = policy::Entry { hash: key.hash(), key: key.as_str().into(), value: slot };
         let stored = self.store.insert(&group, entry, now, guard, &mut gone);
         self.told(gone);
         stored.map_err(|refused| Error::too_large(key, weight, refused.limit))
     }
 
     fn remove(&self, key: &Key<'_>, guard: &dyn Guard) -> Result<()> {
-        drop(self.store.remove(key.category().index() as usize, key.hash(), key.as_str(), guard));
+        drop(self.store.remove(address(key), guard));
         Ok(())
     }
 
@@ -180,8 +175,7 @@ impl Tier for MemoryTier {
     }
 
     fn peek(&self, key: &Key<'_>) -> Result<Option<Entry>> {
-        let group = key.category().index() as usize;
-        let (kept, expired) = self.store.peek(group, key.hash(), key.as_str(), self.clock.now());
+        let (kept, expired) = self.store.peek(address(key), self.clock.now());
         self.told(expired);
         Ok(kept.map(|kept| kept.entry))
     }

@@ -91,19 +91,24 @@ mod rates;
 #[cfg(test)]
 mod tests;
 
-use std::hash::{BuildHasherDefault, Hasher};
+use std::{mem, ops::Range};
 
+use equivalent::Equivalent;
 use hashlink::LinkedHashMap;
 
-use self::rates::Rates;
-use super::{Policy, lists::Lists};
-use crate::{store::RemovalCause, table::Place};
+use self::rates::{CLASSES, Rates};
+use super::{
+    Entry, Policy,
+    list::{AsItIs, Found, List, Noted, take},
+};
+use crate::store::RemovalCause;
 
 /// See the chapter above.
 #[derive(Debug)]
-pub(crate) struct Adaptive {
-    entries: Lists<Note, LISTS>,
-    ghosts: LinkedHashMap<u64, History, BuildHasherDefault<AsItIs>>,
+pub(crate) struct Adaptive<K, V> {
+    /// The queue, and main's lists after it: one for each class.
+    lists: [List<K, V, Note>; CLASSES],
+    ghosts: LinkedHashMap<u64, History, AsItIs>,
     rates: Rates,
     /// C: how many entries there were when room was needed last, or as many as there ever were until then.
     capacity: u32,
@@ -122,7 +127,7 @@ pub(crate) struct Adaptive {
 }
 
 /// What is noted of an entry.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Note {
     history: History,
     /// The shard's tick at its last use that counted.
@@ -130,7 +135,7 @@ struct Note {
 }
 
 /// What outlives an entry.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct History {
     last_use: u32,
     class: u8,
@@ -139,27 +144,8 @@ struct History {
     left: Option<RemovalCause>,
 }
 
-/// Takes a hash as it is.
-#[derive(Debug, Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("a hash is one u64");
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-const QUEUE: u8 = 0;
-const MAIN: std::ops::RangeInclusive<u8> = 1..=3;
-const LISTS: usize = rates::CLASSES;
+const QUEUE: usize = 0;
+const MAIN: Range<usize> = 1..CLASSES;
 
 /// H is judged at each so many evictions.
 const JUDGED_EVERY: u8 = 4;
@@ -175,23 +161,41 @@ impl History {
         now.wrapping_sub(self.last_use)
     }
 
-    /// One more use, which counts for the class.
-    fn count(&mut self) {
-        if self.uses < MAX_USES {
-            self.uses += 1;
-            self.class = match self.uses {
-                ..=2 => 1,
-                3..=4 => 2,
-                _ => 3,
-            };
-        }
+    /// After one more use, which counts for the class.
+    #[inline]
+    fn after_use(self, now: u32) -> Self {
+        let uses = (self.uses + 1).min(MAX_USES);
+        let class = [0, 1, 1, 2, 2, 3][usize::from(uses)];
+        Self { last_use: now, uses, class, ..self }
     }
 }
 
-impl Default for Adaptive {
+/// A use that leaves the entry in its list, written down when it is dropped.
+struct Use<'a, 'found, K, V> {
+    // Where it lies: an entry that is moved is copied each time.
+    found: &'a mut Found<'found, K, V, Note>,
+    /// What is noted then; nothing in a burst.
+    after: Option<Note>,
+    rates: &'a mut Rates,
+    now: &'a mut u32,
+}
+
+impl<K, V> Drop for Use<'_, '_, K, V> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(after) = self.after {
+            let last = mem::replace(&mut self.found.get_mut().note, after).history;
+            self.rates.reused(last.class, last.age(*self.now));
+            self.found.to_back();
+        }
+        *self.now = self.now.wrapping_add(1);
+    }
+}
+
+impl<K, V> Default for Adaptive<K, V> {
     fn default() -> Self {
         Self {
-            entries: Lists::default(),
+            lists: Default::default(),
             ghosts: LinkedHashMap::default(),
             rates: Rates::new(1),
             capacity: 1,
@@ -205,7 +209,11 @@ impl Default for Adaptive {
     }
 }
 
-impl Adaptive {
+impl<K, V> Adaptive<K, V> {
+    fn len(&self) -> usize {
+        self.lists.iter().map(List::len).sum()
+    }
+
     fn request(&mut self) {
         self.now = self.now.wrapping_add(1);
     }
@@ -229,26 +237,25 @@ impl Adaptive {
         }
     }
 
-    fn age(&self, place: Place) -> u32 {
-        self.entries.note(place).history.age(self.now)
+    fn age(&self, entry: &Noted<V, Note>) -> u32 {
+        entry.note.history.age(self.now)
     }
 
-    fn rate(&self, place: Place) -> f32 {
-        let history = self.entries.note(place).history;
-        self.rates.rate(history.class, history.age(self.now))
+    fn rate(&self, entry: &Noted<V, Note>) -> f32 {
+        self.rates.rate(entry.note.history.class, self.age(entry))
     }
 
-    fn main_victim(&self) -> Option<Place> {
-        let oldest = MAIN.filter_map(|list| self.entries.oldest(list)).map(|place| (self.rate(place), place));
-        let lower = |(a, one): &(f32, Place), (b, other): &(f32, Place)| {
-            a.total_cmp(b).then_with(|| self.age(*other).cmp(&self.age(*one)))
-        };
-        oldest.min_by(lower).map(|(_, place)| place)
+    /// The list whose oldest entry is main's victim, and that.
+    fn main_victim(&self) -> Option<(usize, &Noted<V, Note>)> {
+        let oldest = MAIN.filter_map(|list| Some((list, self.lists[list].oldest()?)));
+        oldest.min_by(|(_, one), (_, other)| {
+            self.rate(one).total_cmp(&self.rate(other)).then_with(|| self.age(other).cmp(&self.age(one)))
+        })
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to C")]
     fn queue_is_short(&self) -> bool {
-        self.entries.len_of(QUEUE) < self.queue_target as usize
+        self.lists[QUEUE].len() < self.queue_target as usize
     }
 
     /// Judges H, if it is time.
@@ -256,28 +263,32 @@ impl Adaptive {
     fn judge(&mut self) {
         if let Some(left) = self.until_judging.checked_sub(1) {
             self.until_judging = left;
-        } else if let (Some(queued), Some(victim)) = (self.entries.oldest(QUEUE), self.main_victim()) {
-            self.until_judging = JUDGED_EVERY - 1;
+        } else if let (Some(queued), Some((_, victim))) = (self.lists[QUEUE].oldest(), self.main_victim()) {
             let step = if self.rate(queued) > 1.2 * self.rate(victim) { STEP } else { -STEP };
+            self.until_judging = JUDGED_EVERY - 1;
             self.queue_target = (self.queue_target + step).min(0.9 * self.capacity as f32).max(1.0);
         }
     }
 
-    /// Which entry goes next.
-    fn next(&self) -> Option<Place> {
-        let queued = self.entries.oldest(QUEUE);
+    /// The list whose oldest entry goes next, and that.
+    fn next(&self) -> Option<(usize, &Noted<V, Note>)> {
+        let queued = self.lists[QUEUE].oldest().map(|oldest| (QUEUE, oldest));
         if self.queue_is_short() { self.main_victim().or(queued) } else { queued }
     }
 
-    /// The oldest of all lists.
-    fn oldest(&self) -> impl Iterator<Item = Place> {
-        (QUEUE..=*MAIN.end()).filter_map(|list| self.entries.oldest(list))
+    /// An entry was taken out of a list: its history becomes a ghost.
+    fn depart(&mut self, hash: u64, history: History, cause: RemovalCause) {
+        if cause == RemovalCause::Expired {
+            self.rates.ended(history.class, history.age(self.now));
+        }
+        self.ghosts.insert(hash, History { left: Some(cause), ..history });
+        self.forget();
     }
 
     /// Lets go of the oldest ghosts if there are too many.
     fn forget(&mut self) {
         // A group that holds little of the shard may still come back.
-        let most = self.entries.len().max(self.capacity as usize / 8).max(1);
+        let most = self.len().max(self.capacity as usize / 8).max(1);
         while self.ghosts.len() > most {
             if let Some((_, forgotten)) = self.ghosts.pop_front()
                 && forgotten.left != Some(RemovalCause::Expired)
@@ -288,93 +299,149 @@ impl Adaptive {
     }
 }
 
-impl Policy for Adaptive {
-    fn insert(&mut self, place: Place, hash: u64, tick: u32) {
+impl<K, V> Policy<K, V> for Adaptive<K, V> {
+    #[inline]
+    fn get<Q, R>(
+        &mut self,
+        hash: u64,
+        key: &Q,
+        tick: u32,
+        live: impl FnOnce(&V) -> bool,
+        hit: impl FnOnce(&mut V) -> R,
+        miss: impl FnOnce(Option<Entry<K, V>>) -> R,
+    ) -> R
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        // What is asked for most is in the last lists.
+        for (list, entries) in self.lists.iter_mut().enumerate().rev() {
+            let Some(mut found) = entries.find(hash, key) else { continue };
+            let Noted { value, note } = found.get_mut();
+            let history = note.history;
+            if !live(value) {
+                let (entry, _) = take(found);
+                entries.trim();
+                self.depart(entry.hash, history, RemovalCause::Expired);
+                return miss(Some(entry));
+            }
+            let age = history.age(self.now);
+            let after = (age >= self.burst).then(|| Note { history: history.after_use(self.now), tick });
+            if let Some(after) = after
+                && usize::from(after.history.class) != list
+            {
+                let (entry, _) = take(found);
+                entries.trim();
+                self.rates.reused(history.class, age);
+                self.request();
+                return hit(self.lists[usize::from(after.history.class)].push(entry, after));
+            }
+            let found = Use { found: &mut found, after, rates: &mut self.rates, now: &mut self.now };
+            return hit(&mut found.found.get_mut().value);
+        }
+        miss(None)
+    }
+
+    fn peek<Q>(&self, hash: u64, key: &Q) -> Option<&V>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        self.lists.iter().find_map(|list| list.get(hash, key)).map(|noted| &noted.value)
+    }
+
+    fn insert(&mut self, entry: Entry<K, V>, tick: u32) {
         let now = self.now;
-        let (history, list) = match self.ghosts.remove(&hash) {
+        let (history, list) = match self.ghosts.remove(&entry.hash) {
             Some(mut history) => {
                 let age = history.age(now);
                 let left = history.left.take();
                 if left != Some(RemovalCause::Expired) {
                     self.rates.reused(history.class, age);
                 }
-                history.last_use = now;
                 let was_evicted = left == Some(RemovalCause::Evicted);
-                if was_evicted || age >= self.burst {
-                    history.count();
-                }
+                history = match was_evicted || age >= self.burst {
+                    true => history.after_use(now),
+                    false => History { last_use: now, ..history },
+                };
                 let fits = !was_evicted
                     || !self.queue_is_short()
-                    || self.main_victim().is_none_or(|victim| age < self.age(victim));
-                (history, if fits { history.class } else { QUEUE })
+                    || self.main_victim().is_none_or(|(_, victim)| age < self.age(victim));
+                (history, if fits { history.class.into() } else { QUEUE })
             }
             None => {
                 let class = u8::from(self.filling);
-                (History { last_use: now, class, uses: 1, left: None }, class)
+                (History { last_use: now, class, uses: 1, left: None }, class.into())
             }
         };
-        self.entries.insert(place, list, Note { history, tick });
-        self.set_capacity(self.entries.len().max(self.capacity as usize));
+        self.lists[list].push(entry, Note { history, tick });
+        self.set_capacity(self.len().max(self.capacity as usize));
         self.request();
     }
 
-    fn used(&mut self, place: Place, tick: u32) {
-        let note = self.entries.note_mut(place);
-        let age = note.history.age(self.now);
-        if age >= self.burst {
-            self.rates.reused(note.history.class, age);
-            note.tick = tick;
-            note.history.last_use = self.now;
-            note.history.count();
-            let class = note.history.class;
-            self.entries.renew(place, class);
-        }
-        self.request();
+    fn remove<Q>(&mut self, hash: u64, key: &Q, cause: RemovalCause) -> Option<Entry<K, V>>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        let list = self.lists.iter_mut().find(|list| list.get(hash, key).is_some())?;
+        let (entry, note) = take(list.find(hash, key)?);
+        list.trim();
+        self.depart(entry.hash, note.history, cause);
+        Some(entry)
     }
 
-    fn remove(&mut self, place: Place, hash: u64, cause: RemovalCause) {
-        let history = self.entries.note(place).history;
-        self.entries.remove(place);
-        if cause == RemovalCause::Expired {
-            self.rates.ended(history.class, history.age(self.now));
-        }
-        self.ghosts.insert(hash, History { left: Some(cause), ..history });
-        self.forget();
-    }
-
-    fn victim(&mut self, in_shard: usize, dead: impl Fn(Place) -> bool) -> Option<Place> {
-        if self.entries.len() == 0 {
+    fn evict(&mut self, in_shard: usize, dead: impl Fn(&V) -> bool) -> Option<Entry<K, V>> {
+        if self.len() == 0 {
             return None;
         }
         self.filling = false;
         self.set_capacity(in_shard);
-        if let Some(expired) = self.oldest().find(|&place| dead(place)) {
-            return Some(expired);
-        }
-        self.learn();
-        self.judge();
-        self.next()
+        let dead = |&list: &usize| self.lists[list].oldest().is_some_and(|oldest| dead(&oldest.value));
+        let (list, cause) = match (0..CLASSES).find(dead) {
+            Some(list) => (list, RemovalCause::Expired),
+            None => {
+                self.learn();
+                self.judge();
+                (self.next()?.0, RemovalCause::Evicted)
+            }
+        };
+        let (entry, note) = self.lists[list].pop_oldest()?;
+        self.lists[list].trim();
+        self.depart(entry.hash, note.history, cause);
+        Some(entry)
     }
 
     fn worth(&mut self, tick: u32) -> Option<f64> {
         self.learn();
-        let next = self.next()?;
+        let (_, next) = self.next()?;
         // Rates go by the requests of this group alone; how many of the shard's there are to each shows over the longest
         // time that is known.
-        let oldest = self.oldest().max_by_key(|&place| self.age(place))?;
+        let all = self.lists.iter().filter_map(List::oldest);
+        let oldest = all.max_by_key(|entry| self.age(entry))?;
         let own = f64::from(self.age(oldest)) + 1.0;
-        let shard = f64::from(tick.wrapping_sub(self.entries.note(oldest).tick)) + 1.0;
+        let shard = f64::from(tick.wrapping_sub(oldest.note.tick)) + 1.0;
         // Ticks may have wrapped, but no group has more requests than its shard.
         Some(f64::from(self.rate(next)) * (own / shard).min(1.0))
     }
 
-    fn discard(&mut self, place: Place) {
-        self.entries.remove(place);
-        self.forget();
+    fn expire(&mut self, dead: impl Fn(&V) -> bool) -> Vec<Entry<K, V>> {
+        let mut expired = vec![];
+        for list in 0..CLASSES {
+            for (entry, note) in self.lists[list].extract(&dead) {
+                self.depart(entry.hash, note.history, RemovalCause::Expired);
+                expired.push(entry);
+            }
+            self.lists[list].trim();
+        }
+        expired
     }
 
-    fn shrink(&mut self) {
-        self.entries.shrink();
+    fn clear(&mut self) -> Vec<Entry<K, V>> {
+        let all = self.lists.iter_mut().flat_map(List::clear).collect();
+        self.forget();
         self.ghosts.shrink_to_fit();
+        all
+    }
+
+    fn for_each(&mut self, mut visit: impl FnMut(&K, &mut V)) {
+        self.lists.iter_mut().for_each(|list| list.for_each(&mut visit));
     }
 }

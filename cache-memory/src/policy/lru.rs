@@ -1,44 +1,98 @@
 //! Least recently used first.
 
-use super::{Policy, lists::Lists};
-use crate::{store::RemovalCause, table::Place};
+use equivalent::Equivalent;
+
+use super::{
+    Entry, Policy,
+    list::{Found, List, take},
+};
+use crate::store::RemovalCause;
 
 /// Exact LRU: the oldest of the list is the entry whose last use is longest ago. Noted is the tick of that.
-#[derive(Debug, Default)]
-pub(crate) struct Lru(Lists<u32, 1>);
+#[derive(Debug)]
+pub(crate) struct Lru<K, V>(List<K, V, u32>);
 
-const LIST: u8 = 0;
+/// A use, written down when it is dropped.
+struct Use<'a, 'found, K, V> {
+    found: &'a mut Found<'found, K, V, u32>,
+    tick: u32,
+}
 
-impl Policy for Lru {
-    fn insert(&mut self, place: Place, _: u64, tick: u32) {
-        self.0.insert(place, LIST, tick);
-    }
-
+impl<K, V> Drop for Use<'_, '_, K, V> {
     #[inline]
-    fn used(&mut self, place: Place, tick: u32) {
-        *self.0.note_mut(place) = tick;
-        self.0.renew(place, LIST);
+    fn drop(&mut self) {
+        self.found.get_mut().note = self.tick;
+        self.found.to_back();
+    }
+}
+
+impl<K, V> Default for Lru<K, V> {
+    fn default() -> Self {
+        Self(List::default())
+    }
+}
+
+impl<K, V> Policy<K, V> for Lru<K, V> {
+    #[inline]
+    fn get<Q, R>(
+        &mut self,
+        hash: u64,
+        key: &Q,
+        tick: u32,
+        live: impl FnOnce(&V) -> bool,
+        hit: impl FnOnce(&mut V) -> R,
+        miss: impl FnOnce(Option<Entry<K, V>>) -> R,
+    ) -> R
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        let Some(mut found) = self.0.find(hash, key) else { return miss(None) };
+        if !live(&found.get().value) {
+            return miss(Some(take(found).0));
+        }
+        let after = Use { found: &mut found, tick };
+        hit(&mut after.found.get_mut().value)
     }
 
-    fn remove(&mut self, place: Place, _: u64, _: RemovalCause) {
-        self.0.remove(place);
+    fn peek<Q>(&self, hash: u64, key: &Q) -> Option<&V>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        self.0.get(hash, key).map(|noted| &noted.value)
     }
 
-    fn victim(&mut self, _: usize, _: impl Fn(Place) -> bool) -> Option<Place> {
-        self.0.oldest(LIST)
+    fn insert(&mut self, entry: Entry<K, V>, tick: u32) {
+        self.0.push(entry, tick);
+    }
+
+    fn remove<Q>(&mut self, hash: u64, key: &Q, _: RemovalCause) -> Option<Entry<K, V>>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        self.0.find(hash, key).map(|found| take(found).0)
+    }
+
+    fn evict(&mut self, _: usize, _: impl Fn(&V) -> bool) -> Option<Entry<K, V>> {
+        Some(self.0.pop_oldest()?.0)
     }
 
     /// As if each were used again after as long as it was not.
     fn worth(&mut self, tick: u32) -> Option<f64> {
-        let idle = tick.wrapping_sub(*self.0.note(self.0.oldest(LIST)?));
+        let idle = tick.wrapping_sub(self.0.oldest()?.note);
         Some(1.0 / (f64::from(idle) + 1.0))
     }
 
-    fn discard(&mut self, place: Place) {
-        self.0.remove(place);
+    fn expire(&mut self, dead: impl Fn(&V) -> bool) -> Vec<Entry<K, V>> {
+        let expired = self.0.extract(dead).into_iter().map(|(entry, _)| entry).collect();
+        self.0.trim();
+        expired
     }
 
-    fn shrink(&mut self) {
-        self.0.shrink();
+    fn clear(&mut self) -> Vec<Entry<K, V>> {
+        self.0.clear().collect()
+    }
+
+    fn for_each(&mut self, visit: impl FnMut(&K, &mut V)) {
+        self.0.for_each(visit);
     }
 }

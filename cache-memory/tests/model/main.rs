@@ -16,9 +16,8 @@ mod src {
     pub(crate) mod shard;
     pub(crate) mod slot;
     pub(crate) mod store;
-    pub(crate) mod table;
 }
-use src::{policy, quota, shard, slot, store, table};
+use src::{policy, quota, shard, slot, store};
 
 mod sync {
     pub(crate) use super::locks::{

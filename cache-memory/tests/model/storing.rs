@@ -10,12 +10,11 @@ use shuttle::{
 
 use crate::{
     locks::check,
-    policy::EvictionPolicy,
+    policy::{Entry, EvictionPolicy, Policy},
     quota::Quota,
     shard::{Held, List},
     slot::Slot,
-    store::{AllGone, Gone, Group, RemovalCause, Store},
-    table::Entry,
+    store::{Address, AllGone, Gone, Group, RemovalCause, Store},
 };
 
 const NOW: Time = Time { monotonic: 0, wall: 0 };
@@ -60,9 +59,9 @@ impl Fixture {
     fn validate(&self) {
         let mut shards: Vec<_> = self.store.shards.iter().map(|shard| shard.0.lock()).collect();
         let (mut total, mut fronts, mut groups) = (Held::default(), Held::default(), [Held::default(); 2]);
-        for List { table, group, held, .. } in shards.iter_mut().flat_map(|shard| shard.groups.iter_mut()) {
+        for List { order, group, held } in shards.iter_mut().flat_map(|shard| shard.groups.iter_mut()) {
             let mut found = Held::default();
-            table.for_each(|_, slot| {
+            order.for_each(|_, slot| {
                 let sums = [&mut found, &mut groups[group.index], &mut total];
                 sums.into_iter()
                     .chain(group.front.then_some(&mut fronts))
@@ -90,6 +89,7 @@ fn work(fixture: &Fixture, thread: u64, turns: u64) -> Log {
     let (mut log, mut random) = (Log::default(), thread_rng());
     for turn in 0..turns {
         let (group, key) = (random.gen_range(0..2), random.gen_range(0..4));
+        let address = Address { group, hash: Fixture::hash(key), key: &key };
         match random.gen_range(0..10) {
             0..6 => {
                 let second = Ttl::from(Duration::from_secs(1));
@@ -97,10 +97,11 @@ fn work(fixture: &Fixture, thread: u64, turns: u64) -> Log {
                 let weight = random.gen_range(1..6);
                 fixture.insert(group, key, thread << 32 | turn, weight, ttl, &mut log);
             }
-            6 => log.saw(fixture.store.remove(group, Fixture::hash(key), &key, &Unguarded)),
+            6 => log.saw(fixture.store.remove(address, &Unguarded)),
             7 => {
                 let now = if random.gen_bool(0.5) { NOW } else { LATER };
-                log.saw(fixture.store.get(group, Fixture::hash(key), &key, now, |_| None, |gone| gone));
+                let told = |gone| log.saw([gone]);
+                fixture.store.get(address, now, |_| (), || (), told);
             }
             8 => log.saw(fixture.store.clear(group)),
             _ => log.saw(fixture.store.expire(LATER)),

@@ -1,50 +1,55 @@
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::table::{Entry, Table};
 
 /// A cache of so many entries, as the store makes one.
 struct Cache {
-    policy: Adaptive,
-    table: Table<u64, ()>,
+    policy: Adaptive<u64, ()>,
     capacity: usize,
 }
 
 impl Cache {
     fn new(capacity: usize) -> Self {
-        Self { policy: Adaptive::default(), table: Table::default(), capacity }
+        Self { policy: Adaptive::default(), capacity }
     }
 
-    fn find(&self, key: u64) -> Option<Place> {
-        self.table.find(hash(key), &key)
+    fn note(&self, key: u64) -> Option<Note> {
+        self.policy.lists.iter().find_map(|list| list.get(hash(key), &key)).map(|noted| noted.note)
     }
 
     /// Whether `key` was there; it is now.
     fn request(&mut self, key: u64) -> bool {
-        if let Some(place) = self.find(key) {
-            self.policy.used(place, 0);
-            return true;
+        let was_there = self.policy.get(hash(key), &key, 0, |()| true, |()| true, |_| false);
+        if !was_there {
+            if self.policy.len() == self.capacity {
+                self.policy.evict(self.capacity, |()| false).unwrap();
+            }
+            self.insert(key);
         }
-        if self.table.len() == self.capacity {
-            let victim = self.policy.victim(self.capacity, |_| false).unwrap();
-            self.take_out(victim, RemovalCause::Evicted);
-        }
-        self.insert(key);
-        false
+        was_there
     }
 
     fn insert(&mut self, key: u64) {
-        let place = self.table.insert(Entry { hash: hash(key), key, value: () });
-        self.policy.insert(place, hash(key), 0);
+        self.policy.insert(Entry { hash: hash(key), key, value: () }, 0);
     }
 
-    fn take_out(&mut self, place: Place, cause: RemovalCause) {
-        let hash = self.table.remove(place).hash;
-        self.policy.remove(place, hash, cause);
+    fn remove(&mut self, key: u64, cause: RemovalCause) {
+        self.policy.remove(hash(key), &key, cause);
     }
 
     fn hits(&mut self, keys: impl IntoIterator<Item = u64>) -> usize {
         keys.into_iter().filter(|&key| self.request(key)).count()
+    }
+
+    /// Each list from the oldest to the newest.
+    fn keys(&mut self) -> [Vec<u64>; CLASSES] {
+        self.policy.lists.each_mut().map(|list| {
+            let mut keys = vec![];
+            list.for_each(|&key, ()| keys.push(key));
+            keys
+        })
     }
 }
 
@@ -101,19 +106,16 @@ fn hot_set_that_shifts_is_followed() {
 fn use_in_a_burst_changes_nothing() {
     let mut cache = Cache::new(100);
     cache.hits(0..100);
-    let state = |cache: &Cache| {
-        let order =
-            cache.policy.entries.validated().map(|list| list.into_iter().map(|it| it.0).collect::<Vec<_>>());
-        let History { last_use, class, uses, .. } =
-            cache.policy.entries.note(cache.find(97).unwrap()).history;
-        (order, last_use, class, uses)
+    let state = |cache: &mut Cache| {
+        let History { last_use, class, uses, .. } = cache.note(97).unwrap().history;
+        (cache.keys(), last_use, class, uses)
     };
-    let before = state(&cache);
+    let before = state(&mut cache);
     // 3 requests after it came, and 4: C / 20 is 5.
     cache.hits([97, 97]);
-    assert_eq!(state(&cache), before);
+    assert_eq!(state(&mut cache), before);
     cache.hits([97]);
-    assert_ne!(state(&cache), before);
+    assert_ne!(state(&mut cache), before);
 }
 
 #[test]
@@ -130,22 +132,29 @@ fn what_loses_nothing_is_measured_too_when_it_is_compared() {
 fn what_was_cleared_leaves_neither_ghosts_nor_room() {
     let mut cache = Cache::new(1_000);
     cache.hits(0..1_000);
-    for place in cache.table.places(|()| true) {
-        cache.table.remove(place);
-        cache.policy.discard(place);
-    }
-    cache.table.shrink();
-    cache.policy.shrink();
-    assert_eq!((cache.table.room(), cache.policy.entries.room(), cache.policy.ghosts.capacity()), (0, 0, 0));
+    assert_eq!(cache.policy.clear().len(), 1_000);
+    let room: usize = cache.policy.lists.iter().map(List::room).sum();
+    assert_eq!((room, cache.policy.ghosts.capacity()), (0, 0));
+}
+
+#[test]
+fn room_that_entries_left_in_one_list_is_given_back() {
+    let mut cache = Cache::new(1_000);
+    cache.hits(0..1_000);
+    assert_eq!(cache.keys().map(|keys| keys.len()), [0, 1_000, 0, 0]);
+    cache.hits((0..1_000).cycle().take(5_000));
+    assert_eq!(cache.keys().map(|keys| keys.len()), [0, 0, 0, 1_000]);
+    let room: Vec<_> = cache.policy.lists.iter().map(List::room).collect();
+    assert!(room[..3].iter().all(|&room| room < 20), "{room:?}");
 }
 
 #[test]
 fn entry_that_was_removed_and_comes_back_keeps_its_history() {
     let mut cache = Cache::new(10);
     cache.hits((0..10).cycle().take(20));
-    let uses = |cache: &Cache| cache.policy.entries.note(cache.find(3).unwrap()).history.uses;
+    let uses = |cache: &Cache| cache.note(3).unwrap().history.uses;
     let before = uses(&cache);
-    cache.take_out(cache.find(3).unwrap(), RemovalCause::Removed);
+    cache.remove(3, RemovalCause::Removed);
     cache.insert(3);
     assert_eq!(uses(&cache), before + 1);
 }
@@ -157,22 +166,26 @@ proptest! {
         steps in proptest::collection::vec((0..10_u8, 0..40_u64), 1..400),
     ) {
         let mut cache = Cache::new(capacity);
+        let mut present = HashSet::new();
         for (step, key) in steps {
             let causes = [RemovalCause::Removed, RemovalCause::Expired, RemovalCause::Evicted];
-            match (cache.find(key), causes.get(usize::from(step))) {
-                (Some(place), Some(&cause)) => cache.take_out(place, cause),
-                (None, Some(_)) => {}
-                (found, None) => prop_assert_eq!(cache.request(key), found.is_some()),
+            let was_there = present.contains(&key);
+            match causes.get(usize::from(step)) {
+                Some(&cause) => cache.remove(key, cause),
+                None => prop_assert_eq!(cache.request(key), was_there),
             }
-            prop_assert_eq!(cache.policy.worth(0).is_some(), cache.table.len() > 0);
-            let lists = cache.policy.entries.validated();
-            let mut placed: Vec<Place> = lists.iter().flatten().map(|&(place, _)| place).collect();
-            placed.sort_unstable();
-            prop_assert_eq!(placed, cache.table.places(|()| true));
+            prop_assert_eq!(cache.policy.worth(0).is_some(), cache.policy.len() > 0);
+            let lists = cache.keys();
+            let keys = lists.concat();
+            present = keys.iter().copied().collect();
+            prop_assert_eq!(present.len(), keys.len(), "a key is in one list");
+            prop_assert_eq!(present.contains(&key), step > 2);
+            prop_assert!(keys.len() <= capacity);
             prop_assert!(cache.policy.ghosts.len() <= capacity);
             prop_assert!(cache.policy.queue_target >= 1.0);
-            for (list, places) in (0..).zip(&lists).skip(1) {
-                prop_assert!(places.iter().all(|(_, it)| it.history.class == list), "a class has a list of its own");
+            for (list, keys) in (0..).zip(&lists).skip(1) {
+                let class = |&key: &u64| cache.note(key).unwrap().history.class;
+                prop_assert!(keys.iter().map(class).all(|class| class == list), "a class has a list of its own");
             }
         }
     }
