@@ -190,9 +190,8 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let gone = self.store.remove(self.address(key), &Unguarded)?;
-        let slot = &gone.entry.value;
-        let value = slot.is_live(self.clock.now()).then(|| slot.value.clone());
+        let gone = self.store.remove(self.address(key), self.clock.now(), &Unguarded)?;
+        let value = (gone.cause == RemovalCause::Removed).then(|| gone.entry.value.value.clone());
         self.told(&[gone]);
         value
     }

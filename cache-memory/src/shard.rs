@@ -173,14 +173,18 @@ impl<K, V> List<K, V> {
         self.order.insert(entry, tick);
     }
 
-    /// Puts another value in the place of that of an entry, which counts as a use, if its room can be exchanged for what
-    /// the other weighs. `None` if there is no entry under the key.
+    /// Puts another value in the place of that of a live entry, which counts as a use, if its room can be exchanged for
+    /// what the other weighs.
+    ///
+    /// # Errors
+    /// There is no live entry under the key. One that was dead is taken out; its room stays reserved.
     pub(crate) fn replace<E>(
         &mut self,
         entry: &mut Entry<K, Slot<V>>,
+        now: Time,
         tick: u32,
         exchange: impl FnOnce(u64) -> Result<(), E>,
-    ) -> Option<Result<(), E>>
+    ) -> Result<Result<(), E>, Option<Gone<K, V>>>
     where
         K: Eq,
     {
@@ -193,7 +197,13 @@ impl<K, V> List<K, V> {
             mem::swap(slot, value);
             Ok(())
         };
-        self.order.get(*hash, key, tick, |_| true, |slot| Some(replace(slot)), |_| None)
+        let outcome =
+            self.order.get(*hash, key, tick, |slot| slot.is_live(now), |slot| Ok(replace(slot)), Err);
+        let expired = |entry: Entry<K, Slot<V>>| {
+            self.held.remove(entry.value.weight);
+            Gone { entry, cause: RemovalCause::Expired, group: self.group.index }
+        };
+        outcome.map_err(|dead| dead.map(expired))
     }
 
     /// Takes out the entry under `key`. Its room stays reserved.

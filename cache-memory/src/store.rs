@@ -184,10 +184,7 @@ impl<K: Eq, V> Store<K, V> {
         let Some(list) = groups.get_mut(group) else { return (None, None) };
         match list.order.peek(hash, key) {
             Some(slot) if slot.is_live(now) => (Some(slot.value.clone()), None),
-            Some(_) => {
-                counts.expirations += 1;
-                (None, self.remove_from(list, hash, key, RemovalCause::Expired))
-            }
+            Some(_) => (None, self.expired(counts, list, hash, key)),
             None => (None, None),
         }
     }
@@ -219,17 +216,23 @@ impl<K: Eq, V> Store<K, V> {
             let tick = shard.counts.requests();
             // One that is replaced gives its place and its room: no other has to go for it.
             let list = shard.groups.of(group, self.policy);
-            let mut room = match list.replace(&mut entry, tick, |old| self.exchange(group, old, weight)) {
-                None => self.reserve(group, weight),
-                Some(Ok(())) => {
+            let mut room = match list.replace(&mut entry, now, tick, |old| self.resize(group, old, weight)) {
+                Ok(Ok(())) => {
                     shard.counts.insertions += 1;
                     gone.push(Gone { entry, cause: RemovalCause::Replaced, group: group.index });
                     return Ok(());
                 }
-                Some(Err(scope)) => {
-                    gone.extend(list.remove(hash, &entry.key, RemovalCause::Replaced));
+                Ok(Err(scope)) => {
+                    gone.extend(self.remove_from(list, hash, &entry.key, RemovalCause::Replaced));
                     Err(scope)
                 }
+                Err(Some(expired)) => {
+                    let freed = expired.entry.value.weight;
+                    shard.counts.expirations += 1;
+                    gone.push(expired);
+                    self.exchange(group, freed, weight)
+                }
+                Err(None) => self.reserve(group, weight),
             };
             while let Err(scope) = room
                 && (was_elsewhere || !self.is_small(&shard, scope, group))
@@ -259,7 +262,12 @@ impl<K: Eq, V> Store<K, V> {
     }
 
     /// Takes out an entry, if the guard holds.
-    pub(crate) fn remove<Q>(&self, address: Address<'_, Q>, guard: &dyn Guard) -> Option<Gone<K, V>>
+    pub(crate) fn remove<Q>(
+        &self,
+        address: Address<'_, Q>,
+        now: Time,
+        guard: &dyn Guard,
+    ) -> Option<Gone<K, V>>
     where
         Q: Equivalent<K> + ?Sized,
     {
@@ -268,8 +276,13 @@ impl<K: Eq, V> Store<K, V> {
         if !guard.holds() {
             return None;
         }
-        let list = shard.groups.get_mut(group)?;
-        self.remove_from(list, hash, key, RemovalCause::Removed)
+        let Shard { counts, groups } = &mut *shard;
+        let list = groups.get_mut(group)?;
+        if list.order.peek(hash, key)?.is_live(now) {
+            self.remove_from(list, hash, key, RemovalCause::Removed)
+        } else {
+            self.expired(counts, list, hash, key)
+        }
     }
 
     /// Takes out all entries of a group, shard by shard.
@@ -376,23 +389,25 @@ impl<K: Eq, V> Store<K, V> {
         Ok(())
     }
 
-    /// Gives the room of an entry that was taken out to another one of its group, without a moment in which it is
-    /// anybody's. If that is not enough, neither has any.
-    fn exchange(&self, group: &Group, old: u64, new: u64) -> Result<(), Scope> {
-        let fits = if !self.total.resize(old, new) {
-            Err(self.scope_for(group, new))
-        } else if group.quota.as_ref().is_some_and(|quota| !quota.resize(old, new)) {
+    /// Gives the room of an entry to another one of its group, without a moment in which it is anybody's.
+    fn resize(&self, group: &Group, old: u64, new: u64) -> Result<(), Scope> {
+        if !self.total.resize(old, new) {
+            return Err(self.scope_for(group, new));
+        }
+        if group.quota.as_ref().is_some_and(|quota| !quota.resize(old, new)) {
             self.total.resize(new, old);
-            Err(Scope::Group(group.index))
-        } else {
-            if group.front {
-                self.fronts.release(old);
-                self.fronts.add(new);
-            }
-            return Ok(());
-        };
-        self.release(group, old);
-        fits
+            return Err(Scope::Group(group.index));
+        }
+        if group.front {
+            self.fronts.release(old);
+            self.fronts.add(new);
+        }
+        Ok(())
+    }
+
+    /// [`resize`](Self::resize) for an entry that was taken out: if that is not enough, neither has any.
+    fn exchange(&self, group: &Group, old: u64, new: u64) -> Result<(), Scope> {
+        self.resize(group, old, new).inspect_err(|_| self.release(group, old))
     }
 
     fn release(&self, group: &Group, weight: u64) {
@@ -416,6 +431,15 @@ impl<K: Eq, V> Store<K, V> {
     fn gather(&self, all: &mut Vec<Gone<K, V>>, group: &Group, more: Vec<Gone<K, V>>) {
         more.iter().for_each(|gone| self.release(group, gone.entry.value.weight));
         all.extend(more);
+    }
+
+    fn expired<Q>(&self, counts: &mut Counts, list: &mut List<K, V>, hash: u64, key: &Q) -> Option<Gone<K, V>>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        let gone = self.remove_from(list, hash, key, RemovalCause::Expired)?;
+        counts.expirations += 1;
+        Some(gone)
     }
 
     fn remove_from<Q>(

@@ -150,7 +150,7 @@ impl Tier for MemoryTier {
     }
 
     fn remove(&self, key: &Key<'_>, guard: &dyn Guard) -> Result<()> {
-        drop(self.store.remove(address(key), guard));
+        self.told(self.store.remove(address(key), self.clock.now(), guard));
         Ok(())
     }
 

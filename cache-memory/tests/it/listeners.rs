@@ -29,10 +29,24 @@ fn each_departure_is_told_once_with_its_cause() {
     assert_eq!(cache.get(&3), None);
     cache.insert(4, "e").unwrap();
     cache.clear();
+    // Its time was over before it was replaced or removed.
+    cache.insert(5, "f").unwrap();
+    cache.insert(6, "g").unwrap();
+    clock.advance(Duration::from_secs(1));
+    cache.insert(5, "h").unwrap();
+    assert_eq!(cache.remove(&6), None);
     use RemovalCause::{Evicted, Expired, Removed, Replaced};
-    let expected =
-        [(1, "a", Replaced), (1, "b", Evicted), (2, "c", Removed), (3, "d", Expired), (4, "e", Removed)];
+    let expected = [
+        (1, "a", Replaced),
+        (1, "b", Evicted),
+        (2, "c", Removed),
+        (3, "d", Expired),
+        (4, "e", Removed),
+        (5, "f", Expired),
+        (6, "g", Expired),
+    ];
     assert_eq!(*heard.lock().unwrap(), expected);
+    assert_eq!((cache.stats().expirations, cache.len()), (3, 1));
 }
 
 /// A value whose destructor uses the cache.

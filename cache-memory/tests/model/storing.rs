@@ -97,7 +97,7 @@ fn work(fixture: &Fixture, thread: u64, turns: u64) -> Log {
                 let weight = random.gen_range(1..6);
                 fixture.insert(group, key, thread << 32 | turn, weight, ttl, &mut log);
             }
-            6 => log.saw(fixture.store.remove(address, &Unguarded)),
+            6 => log.saw(fixture.store.remove(address, NOW, &Unguarded)),
             7 => {
                 let now = if random.gen_bool(0.5) { NOW } else { LATER };
                 let told = |gone| log.saw([gone]);
