@@ -70,7 +70,7 @@ pub(crate) trait Policy<K, V> {
     fn clear(&mut self) -> Vec<Entry<K, V>>;
 
     /// Shows all entries, in no particular order.
-    fn for_each(&mut self, visit: impl FnMut(&K, &mut V));
+    fn for_each(&self, visit: impl FnMut(&Entry<K, V>));
 }
 
 /// The entries of one group in one shard, in the order of the policy that was chosen.
@@ -151,7 +151,7 @@ impl<K, V> Policy<K, V> for Order<K, V> {
         either!(self, policy => policy.clear())
     }
 
-    fn for_each(&mut self, visit: impl FnMut(&K, &mut V)) {
+    fn for_each(&self, visit: impl FnMut(&Entry<K, V>)) {
         either!(self, policy => policy.for_each(visit));
     }
 }

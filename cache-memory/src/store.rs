@@ -313,10 +313,10 @@ impl<K: Eq, V> Store<K, V> {
     }
 
     /// Shows the entries of a group, shard by shard, under the shard's lock.
-    pub(crate) fn for_each(&self, group: usize, mut visit: impl FnMut(&K, &mut Slot<V>)) {
+    pub(crate) fn for_each(&self, group: usize, mut visit: impl FnMut(&K, &Slot<V>)) {
         for shard in &self.shards {
             if let Some(list) = shard.0.lock().groups.get_mut(group) {
-                list.order.for_each(&mut visit);
+                list.order.for_each(|entry| visit(&entry.key, &entry.value));
             }
         }
     }
@@ -331,7 +331,7 @@ impl<K: Eq, V> Store<K, V> {
         let (mut keys, mut values) = (Vec::new(), Vec::new());
         let mut shard = self.shards.get(shard)?.0.lock();
         if let Some(list) = shard.groups.get_mut(group) {
-            list.order.for_each(|key, slot| {
+            list.order.for_each(|Entry { key, value: slot, .. }| {
                 if slot.is_live(now) {
                     keys.push(key.clone());
                     values.push(slot.value.clone());

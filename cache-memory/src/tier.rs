@@ -1,6 +1,9 @@
 //! Memory as a tier of a larger cache.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    cell::Cell,
+    sync::{Arc, OnceLock},
+};
 
 use cache_core::{
     Category, Cause, Clock, Departure, Entry, EntryInfo, EntryWriter, Error, ErrorKind, Gathered, Guard, Key,
@@ -41,14 +44,14 @@ pub struct MemoryTier {
 struct Kept {
     entry: Entry,
     /// Uses since it was stored, or since they were taken.
-    hits: u32,
+    hits: Cell<u32>,
     /// When it was last used, in units of 1,024 ms since the Unix epoch: 32 bits last until 2109.
     last: u32,
 }
 
 impl Kept {
     fn touch(&self, key: String) -> Touch {
-        Touch { key, hits: self.hits, last: i64::from(self.last) << LAST_BITS }
+        Touch { key, hits: self.hits.get(), last: i64::from(self.last) << LAST_BITS }
     }
 }
 
@@ -126,7 +129,7 @@ impl Tier for MemoryTier {
     fn get(&self, key: &Key<'_>) -> Result<Option<Entry>> {
         let now = self.clock.now();
         let hit = |kept: &mut Kept| {
-            kept.hits = kept.hits.saturating_add(1);
+            kept.hits.set(kept.hits.get().saturating_add(1));
             kept.last = last(now);
             Ok(Some(kept.entry.clone()))
         };
@@ -139,8 +142,12 @@ impl Tier for MemoryTier {
             (key.as_str().len() as u64).saturating_add(entry.size).saturating_add(Self::ENTRY_OVERHEAD);
         // What was created in the future could not be served, but has to replace what is there.
         let expires_at = if entry.created_at > now.wall { Some(now.wall) } else { entry.expires_at };
-        let slot =
-            Slot::until(Kept { entry: entry.clone(), hits: 0, last: last(now) }, weight, expires_at, now);
+        let slot = Slot::until(
+            Kept { entry: entry.clone(), hits: Cell::new(0), last: last(now) },
+            weight,
+            expires_at,
+            now,
+        );
         let mut gone = AllGone::new();
         let group = self.group(key.category());
         let entry = policy::Entry { hash: key.hash(), key: key.as_str().into(), value: slot };
@@ -166,7 +173,7 @@ impl Tier for MemoryTier {
                     slot.weight,
                     created_at,
                     expires_at,
-                    (*hits).into(),
+                    hits.get().into(),
                 ));
             }
         });
@@ -198,9 +205,9 @@ impl Tier for MemoryTier {
     fn take_touches(&self, category: &Arc<Category>) -> Vec<Touch> {
         let mut touches = Vec::new();
         self.store.for_each(category.index() as usize, |name, slot| {
-            if slot.value.hits > 0 {
+            if slot.value.hits.get() > 0 {
                 touches.push(slot.value.touch(name.to_string()));
-                slot.value.hits = 0;
+                slot.value.hits.set(0);
             }
         });
         touches

@@ -99,7 +99,7 @@ use hashlink::LinkedHashMap;
 use self::rates::{CLASSES, Rates};
 use super::{
     Entry, Policy,
-    list::{AsItIs, Found, List, Noted, take},
+    list::{AsItIs, Found, List},
 };
 use crate::store::RemovalCause;
 
@@ -184,7 +184,7 @@ impl<K, V> Drop for Use<'_, '_, K, V> {
     #[inline]
     fn drop(&mut self) {
         if let Some(after) = self.after {
-            let last = mem::replace(&mut self.found.get_mut().note, after).history;
+            let last = mem::replace(self.found.get_mut(), after).history;
             self.rates.reused(last.class, last.age(*self.now));
             self.found.to_back();
         }
@@ -237,17 +237,22 @@ impl<K, V> Adaptive<K, V> {
         }
     }
 
-    fn age(&self, entry: &Noted<V, Note>) -> u32 {
-        entry.note.history.age(self.now)
+    fn age(&self, note: &Note) -> u32 {
+        note.history.age(self.now)
     }
 
-    fn rate(&self, entry: &Noted<V, Note>) -> f32 {
-        self.rates.rate(entry.note.history.class, self.age(entry))
+    fn rate(&self, note: &Note) -> f32 {
+        self.rates.rate(note.history.class, self.age(note))
     }
 
-    /// The list whose oldest entry is main's victim, and that.
-    fn main_victim(&self) -> Option<(usize, &Noted<V, Note>)> {
-        let oldest = MAIN.filter_map(|list| Some((list, self.lists[list].oldest()?)));
+    /// What is noted of the oldest entry of a list.
+    fn oldest(&self, list: usize) -> Option<&Note> {
+        Some(self.lists[list].oldest()?.1)
+    }
+
+    /// The list whose oldest entry is main's victim, and what is noted of that.
+    fn main_victim(&self) -> Option<(usize, &Note)> {
+        let oldest = MAIN.filter_map(|list| Some((list, self.oldest(list)?)));
         oldest.min_by(|(_, one), (_, other)| {
             self.rate(one).total_cmp(&self.rate(other)).then_with(|| self.age(other).cmp(&self.age(one)))
         })
@@ -263,16 +268,16 @@ impl<K, V> Adaptive<K, V> {
     fn judge(&mut self) {
         if let Some(left) = self.until_judging.checked_sub(1) {
             self.until_judging = left;
-        } else if let (Some(queued), Some((_, victim))) = (self.lists[QUEUE].oldest(), self.main_victim()) {
+        } else if let (Some(queued), Some((_, victim))) = (self.oldest(QUEUE), self.main_victim()) {
             let step = if self.rate(queued) > 1.2 * self.rate(victim) { STEP } else { -STEP };
             self.until_judging = JUDGED_EVERY - 1;
             self.queue_target = (self.queue_target + step).min(0.9 * self.capacity as f32).max(1.0);
         }
     }
 
-    /// The list whose oldest entry goes next, and that.
-    fn next(&self) -> Option<(usize, &Noted<V, Note>)> {
-        let queued = self.lists[QUEUE].oldest().map(|oldest| (QUEUE, oldest));
+    /// The list whose oldest entry goes next, and what is noted of that.
+    fn next(&self) -> Option<(usize, &Note)> {
+        let queued = self.oldest(QUEUE).map(|oldest| (QUEUE, oldest));
         if self.queue_is_short() { self.main_victim().or(queued) } else { queued }
     }
 
@@ -316,10 +321,9 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
         // What is asked for most is in the last lists.
         for (list, entries) in self.lists.iter_mut().enumerate().rev() {
             let Some(mut found) = entries.find(hash, key) else { continue };
-            let Noted { value, note } = found.get_mut();
-            let history = note.history;
-            if !live(value) {
-                let (entry, _) = take(found);
+            let history = found.get().history;
+            if !live(&found.key().value) {
+                let (entry, _) = found.remove_entry();
                 entries.trim();
                 self.depart(entry.hash, history, RemovalCause::Expired);
                 return miss(Some(entry));
@@ -329,14 +333,14 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
             if let Some(after) = after
                 && usize::from(after.history.class) != list
             {
-                let (entry, _) = take(found);
+                let (entry, _) = found.remove_entry();
                 entries.trim();
                 self.rates.reused(history.class, age);
                 self.request();
                 return hit(self.lists[usize::from(after.history.class)].push(entry, after));
             }
             let found = Use { found: &mut found, after, rates: &mut self.rates, now: &mut self.now };
-            return hit(&mut found.found.get_mut().value);
+            return hit(&mut found.found.key_mut().value);
         }
         miss(None)
     }
@@ -345,7 +349,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
     where
         Q: Equivalent<K> + ?Sized,
     {
-        self.lists.iter().find_map(|list| list.get(hash, key)).map(|noted| &noted.value)
+        self.lists.iter().find_map(|list| list.get(hash, key)).map(|(entry, _)| &entry.value)
     }
 
     fn insert(&mut self, entry: Entry<K, V>, tick: u32) {
@@ -382,7 +386,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
         Q: Equivalent<K> + ?Sized,
     {
         let list = self.lists.iter_mut().find(|list| list.get(hash, key).is_some())?;
-        let (entry, note) = take(list.find(hash, key)?);
+        let (entry, note) = list.find(hash, key)?.remove_entry();
         list.trim();
         self.depart(entry.hash, note.history, cause);
         Some(entry)
@@ -394,7 +398,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
         }
         self.filling = false;
         self.set_capacity(in_shard);
-        let dead = |&list: &usize| self.lists[list].oldest().is_some_and(|oldest| dead(&oldest.value));
+        let dead = |&list: &usize| self.lists[list].oldest().is_some_and(|(oldest, _)| dead(&oldest.value));
         let (list, cause) = match (0..CLASSES).find(dead) {
             Some(list) => (list, RemovalCause::Expired),
             None => {
@@ -403,7 +407,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
                 (self.next()?.0, RemovalCause::Evicted)
             }
         };
-        let (entry, note) = self.lists[list].pop_oldest()?;
+        let (entry, note) = self.lists[list].find_oldest()?.remove_entry();
         self.lists[list].trim();
         self.depart(entry.hash, note.history, cause);
         Some(entry)
@@ -414,10 +418,9 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
         let (_, next) = self.next()?;
         // Rates go by the requests of this group alone; how many of the shard's there are to each shows over the longest
         // time that is known.
-        let all = self.lists.iter().filter_map(List::oldest);
-        let oldest = all.max_by_key(|entry| self.age(entry))?;
+        let oldest = (0..CLASSES).filter_map(|list| self.oldest(list)).max_by_key(|note| self.age(note))?;
         let own = f64::from(self.age(oldest)) + 1.0;
-        let shard = f64::from(tick.wrapping_sub(oldest.note.tick)) + 1.0;
+        let shard = f64::from(tick.wrapping_sub(oldest.tick)) + 1.0;
         // Ticks may have wrapped, but no group has more requests than its shard.
         Some(f64::from(self.rate(next)) * (own / shard).min(1.0))
     }
@@ -441,7 +444,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
         all
     }
 
-    fn for_each(&mut self, mut visit: impl FnMut(&K, &mut V)) {
-        self.lists.iter_mut().for_each(|list| list.for_each(&mut visit));
+    fn for_each(&self, visit: impl FnMut(&Entry<K, V>)) {
+        self.lists.iter().flat_map(List::iter).for_each(visit);
     }
 }

@@ -11,7 +11,11 @@ use hashlink::{
     linked_hash_map::{RawEntryMut, RawOccupiedEntryMut},
 };
 
-/// A key, the hash of it and a value.
+/// A key, its hash and a value: as hashlink has it, the key of a map.
+///
+/// The map asks for the hash again whenever it grows, and must not be stopped in the middle by a `Hash` that panics. Nor
+/// does it run any `Eq` by itself: an entry is equal to itself alone, at its place. And what is moved as a whole need not
+/// be put together again: a processor has to wait where it reads as one block what it has just written field by field.
 #[derive(Debug)]
 pub(crate) struct Entry<K, V> {
     pub(crate) hash: u64,
@@ -19,48 +23,32 @@ pub(crate) struct Entry<K, V> {
     pub(crate) value: V,
 }
 
-/// Entries from the oldest to the newest, with a note `N` of each: hashlink's map, asked by hashes that are known already.
-///
-/// The map keeps the room of entries that left for others that come.
-#[derive(Debug)]
-pub(super) struct List<K, V, N> {
-    map: LinkedHashMap<Hashed<K>, Noted<V, N>, AsItIs>,
-    /// For how many entries there is room.
-    room: usize,
-}
-
-/// An entry that was found in a list.
-pub(super) type Found<'a, K, V, N> = RawOccupiedEntryMut<'a, Hashed<K>, Noted<V, N>, AsItIs>;
-
-/// A value and what the policy knows of it.
-#[derive(Debug)]
-pub(super) struct Noted<V, N> {
-    pub(super) value: V,
-    pub(super) note: N,
-}
-
-/// A key whose hash was worked out before it came here: the map asks for it again whenever it grows, and must not be
-/// stopped in the middle by a `Hash` that panics. Nor does it run any `Eq` by itself: it is equal to itself alone, at its
-/// place.
-#[derive(Debug)]
-pub(super) struct Hashed<K> {
-    hash: u64,
-    key: K,
-}
-
-impl<K> Hash for Hashed<K> {
+impl<K, V> Hash for Entry<K, V> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.hash);
     }
 }
 
-impl<K> PartialEq for Hashed<K> {
+impl<K, V> PartialEq for Entry<K, V> {
     fn eq(&self, other: &Self) -> bool {
         ptr::eq(self, other)
     }
 }
 
-impl<K> Eq for Hashed<K> {}
+impl<K, V> Eq for Entry<K, V> {}
+
+/// Entries from the oldest to the newest, with a note `N` of each: hashlink's map, asked by hashes that are known already.
+///
+/// The map keeps the room of entries that left for others that come.
+#[derive(Debug)]
+pub(super) struct List<K, V, N> {
+    map: LinkedHashMap<Entry<K, V>, N, AsItIs>,
+    /// For how many entries there is room.
+    room: usize,
+}
+
+/// An entry that was found in a list: key and value of the map.
+pub(super) type Found<'a, K, V, N> = RawOccupiedEntryMut<'a, Entry<K, V>, N, AsItIs>;
 
 /// Takes a hash as it is.
 pub(super) type AsItIs = BuildHasherDefault<Taken>;
@@ -94,16 +82,16 @@ impl<K, V, N> List<K, V, N> {
     }
 
     /// The entry that has been here longest.
-    pub(super) fn oldest(&self) -> Option<&Noted<V, N>> {
-        Some(self.map.front()?.1)
+    pub(super) fn oldest(&self) -> Option<(&Entry<K, V>, &N)> {
+        self.map.front()
     }
 
     #[inline]
-    pub(super) fn get<Q>(&self, hash: u64, key: &Q) -> Option<&Noted<V, N>>
+    pub(super) fn get<Q>(&self, hash: u64, key: &Q) -> Option<(&Entry<K, V>, &N)>
     where
         Q: Equivalent<K> + ?Sized,
     {
-        Some(self.map.raw_entry().from_hash(hash, |known| key.equivalent(&known.key))?.1)
+        self.map.raw_entry().from_hash(hash, |known| key.equivalent(&known.key))
     }
 
     #[inline]
@@ -120,34 +108,38 @@ impl<K, V, N> List<K, V, N> {
     /// Adds an entry as the newest, whose key is not there.
     pub(super) fn push(&mut self, entry: Entry<K, V>, note: N) -> &mut V {
         self.room = self.room.max(self.len() + 1);
-        let Entry { hash, key, value } = entry;
+        let hash = entry.hash;
         match self.map.raw_entry_mut().from_hash(hash, |_| false) {
-            RawEntryMut::Vacant(free) => {
-                &mut free.insert_hashed_nocheck(hash, Hashed { hash, key }, Noted { value, note }).1.value
-            }
+            RawEntryMut::Vacant(free) => &mut free.insert_hashed_nocheck(hash, entry, note).0.value,
             RawEntryMut::Occupied(_) => unreachable!("nothing was taken for equal"),
         }
     }
 
-    pub(super) fn pop_oldest(&mut self) -> Option<(Entry<K, V>, N)> {
-        self.map.pop_front().map(apart)
+    /// [`oldest`](Self::oldest), to be taken out.
+    pub(super) fn find_oldest(&mut self) -> Option<Found<'_, K, V, N>> {
+        self.map.front_entry()
     }
 
     /// Takes out all entries with such a value.
     pub(super) fn extract(&mut self, gone: impl Fn(&V) -> bool) -> Vec<(Entry<K, V>, N)> {
-        let gone = self.map.iter().filter(|(_, noted)| gone(&noted.value));
         // An entry stays where it is while others leave, so that its place tells which it is.
-        let gone: Vec<_> = gone.map(|(key, _)| (key.hash, ptr::from_ref(key))).collect();
-        let find = |(hash, place)| match self.map.raw_entry_mut().from_hash(hash, |key| ptr::eq(key, place)) {
-            RawEntryMut::Occupied(found) => Some(take(found)),
-            RawEntryMut::Vacant(_) => None,
-        };
-        gone.into_iter().filter_map(find).collect()
+        let gone = self
+            .map
+            .keys()
+            .filter(|entry| gone(&entry.value))
+            .map(|entry| (entry.hash, ptr::from_ref(entry)));
+        let gone: Vec<_> = gone.collect();
+        let take =
+            |(hash, place)| match self.map.raw_entry_mut().from_hash(hash, |entry| ptr::eq(entry, place)) {
+                RawEntryMut::Occupied(found) => Some(found.remove_entry()),
+                RawEntryMut::Vacant(_) => None,
+            };
+        gone.into_iter().filter_map(take).collect()
     }
 
     /// Takes out all entries.
     pub(super) fn clear(&mut self) -> impl Iterator<Item = Entry<K, V>> {
-        mem::take(self).map.into_iter().map(|entry| apart(entry).0)
+        mem::take(self).map.into_iter().map(|(entry, _)| entry)
     }
 
     /// Gives back room, if more than a fifth of it is free.
@@ -158,21 +150,10 @@ impl<K, V, N> List<K, V, N> {
         }
     }
 
-    /// Shows all entries from the oldest to the newest.
-    pub(super) fn for_each(&mut self, mut visit: impl FnMut(&K, &mut V)) {
-        self.map.iter_mut().for_each(|(hashed, noted)| visit(&hashed.key, &mut noted.value));
+    /// All entries from the oldest to the newest.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry<K, V>> {
+        self.map.keys()
     }
-}
-
-/// Takes an entry out of its list.
-pub(super) fn take<K, V, N>(found: Found<'_, K, V, N>) -> (Entry<K, V>, N) {
-    apart(found.remove_entry())
-}
-
-fn apart<K, V, N>(
-    (Hashed { hash, key }, Noted { value, note }): (Hashed<K>, Noted<V, N>),
-) -> (Entry<K, V>, N) {
-    (Entry { hash, key, value }, note)
 }
 
 #[cfg(test)]
@@ -211,7 +192,7 @@ mod tests {
         };
         fill(&mut list);
         assert!(list.find(7, &Unequal).is_none());
-        let popped = std::iter::from_fn(|| list.pop_oldest()).map(|(entry, ())| entry.value);
+        let popped = std::iter::from_fn(|| Some(list.find_oldest()?.remove_entry().0.value));
         assert_eq!(popped.collect::<Vec<_>>(), [0, 1, 2]);
         fill(&mut list);
         assert_eq!(list.extract(|&value| value == 1).len(), 1);
@@ -229,7 +210,7 @@ mod tests {
                 let at = model.iter().position(|&(other, _)| other == key);
                 match (list.find(hash, &key), step) {
                     (Some(found), 0) => {
-                        let (Entry { hash: known, key, value }, note) = take(found);
+                        let (Entry { hash: known, key, value }, note) = found.remove_entry();
                         prop_assert_eq!(known, hash);
                         prop_assert_eq!((key, value), model.remove(at.unwrap()));
                         prop_assert_eq!(note, value);
@@ -241,7 +222,7 @@ mod tests {
                     }
                     (None, 0) => {
                         let oldest = (!model.is_empty()).then(|| model.remove(0));
-                        prop_assert_eq!(list.pop_oldest().map(|(it, _)| (it.key, it.value)), oldest);
+                        prop_assert_eq!(list.find_oldest().map(|found| found.remove_entry()).map(|(it, _)| (it.key, it.value)), oldest);
                     }
                     (None, 1) => {
                         let gone = list.extract(|value| value % 2 == 0);
@@ -256,12 +237,10 @@ mod tests {
                         model.push((key, number));
                     }
                 }
-                let mut walked = vec![];
-                list.for_each(|&key, &mut value| walked.push((key, value)));
-                prop_assert_eq!(&walked, &model);
-                prop_assert_eq!(list.oldest().map(|oldest| oldest.value), model.first().map(|oldest| oldest.1));
+                prop_assert_eq!(list.iter().map(|entry| (entry.key, entry.value)).collect::<Vec<_>>(), &model[..]);
+                prop_assert_eq!(list.oldest().map(|(oldest, _)| oldest.value), model.first().map(|oldest| oldest.1));
                 for &(key, value) in &model {
-                    prop_assert_eq!(list.get(u64::from(key % 7), &key).unwrap().value, value);
+                    prop_assert_eq!(list.get(u64::from(key % 7), &key).unwrap().0.value, value);
                 }
             }
         }

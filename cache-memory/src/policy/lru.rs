@@ -4,7 +4,7 @@ use equivalent::Equivalent;
 
 use super::{
     Entry, Policy,
-    list::{Found, List, take},
+    list::{Found, List},
 };
 use crate::store::RemovalCause;
 
@@ -21,7 +21,7 @@ struct Use<'a, 'found, K, V> {
 impl<K, V> Drop for Use<'_, '_, K, V> {
     #[inline]
     fn drop(&mut self) {
-        self.found.get_mut().note = self.tick;
+        *self.found.get_mut() = self.tick;
         self.found.to_back();
     }
 }
@@ -47,18 +47,18 @@ impl<K, V> Policy<K, V> for Lru<K, V> {
         Q: Equivalent<K> + ?Sized,
     {
         let Some(mut found) = self.0.find(hash, key) else { return miss(None) };
-        if !live(&found.get().value) {
-            return miss(Some(take(found).0));
+        if !live(&found.key().value) {
+            return miss(Some(found.remove_entry().0));
         }
         let after = Use { found: &mut found, tick };
-        hit(&mut after.found.get_mut().value)
+        hit(&mut after.found.key_mut().value)
     }
 
     fn peek<Q>(&self, hash: u64, key: &Q) -> Option<&V>
     where
         Q: Equivalent<K> + ?Sized,
     {
-        self.0.get(hash, key).map(|noted| &noted.value)
+        self.0.get(hash, key).map(|(entry, _)| &entry.value)
     }
 
     fn insert(&mut self, entry: Entry<K, V>, tick: u32) {
@@ -69,16 +69,16 @@ impl<K, V> Policy<K, V> for Lru<K, V> {
     where
         Q: Equivalent<K> + ?Sized,
     {
-        self.0.find(hash, key).map(|found| take(found).0)
+        self.0.find(hash, key).map(|found| found.remove_entry().0)
     }
 
     fn evict(&mut self, _: usize, _: impl Fn(&V) -> bool) -> Option<Entry<K, V>> {
-        Some(self.0.pop_oldest()?.0)
+        Some(self.0.find_oldest()?.remove_entry().0)
     }
 
     /// As if each were used again after as long as it was not.
     fn worth(&mut self, tick: u32) -> Option<f64> {
-        let idle = tick.wrapping_sub(self.0.oldest()?.note);
+        let idle = tick.wrapping_sub(*self.0.oldest()?.1);
         Some(1.0 / (f64::from(idle) + 1.0))
     }
 
@@ -92,7 +92,7 @@ impl<K, V> Policy<K, V> for Lru<K, V> {
         self.0.clear().collect()
     }
 
-    fn for_each(&mut self, visit: impl FnMut(&K, &mut V)) {
-        self.0.for_each(visit);
+    fn for_each(&self, visit: impl FnMut(&Entry<K, V>)) {
+        self.0.iter().for_each(visit);
     }
 }

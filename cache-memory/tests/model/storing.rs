@@ -61,11 +61,11 @@ impl Fixture {
         let (mut total, mut fronts, mut groups) = (Held::default(), Held::default(), [Held::default(); 2]);
         for List { order, group, held } in shards.iter_mut().flat_map(|shard| shard.groups.iter_mut()) {
             let mut found = Held::default();
-            order.for_each(|_, slot| {
+            order.for_each(|entry| {
                 let sums = [&mut found, &mut groups[group.index], &mut total];
                 sums.into_iter()
                     .chain(group.front.then_some(&mut fronts))
-                    .for_each(|sum| sum.add(slot.weight));
+                    .for_each(|sum| sum.add(entry.value.weight));
             });
             assert_eq!((found.entries, found.bytes), (held.entries, held.bytes));
         }

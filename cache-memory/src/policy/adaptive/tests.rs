@@ -16,7 +16,7 @@ impl Cache {
     }
 
     fn note(&self, key: u64) -> Option<Note> {
-        self.policy.lists.iter().find_map(|list| list.get(hash(key), &key)).map(|noted| noted.note)
+        self.policy.lists.iter().find_map(|list| list.get(hash(key), &key)).map(|(_, note)| *note)
     }
 
     /// Whether `key` was there; it is now.
@@ -44,12 +44,8 @@ impl Cache {
     }
 
     /// Each list from the oldest to the newest.
-    fn keys(&mut self) -> [Vec<u64>; CLASSES] {
-        self.policy.lists.each_mut().map(|list| {
-            let mut keys = vec![];
-            list.for_each(|&key, ()| keys.push(key));
-            keys
-        })
+    fn keys(&self) -> [Vec<u64>; CLASSES] {
+        self.policy.lists.each_ref().map(|list| list.iter().map(|entry| entry.key).collect())
     }
 }
 
@@ -106,16 +102,16 @@ fn hot_set_that_shifts_is_followed() {
 fn use_in_a_burst_changes_nothing() {
     let mut cache = Cache::new(100);
     cache.hits(0..100);
-    let state = |cache: &mut Cache| {
+    let state = |cache: &Cache| {
         let History { last_use, class, uses, .. } = cache.note(97).unwrap().history;
         (cache.keys(), last_use, class, uses)
     };
-    let before = state(&mut cache);
+    let before = state(&cache);
     // 3 requests after it came, and 4: C / 20 is 5.
     cache.hits([97, 97]);
-    assert_eq!(state(&mut cache), before);
+    assert_eq!(state(&cache), before);
     cache.hits([97]);
-    assert_ne!(state(&mut cache), before);
+    assert_ne!(state(&cache), before);
 }
 
 #[test]
