@@ -385,11 +385,15 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
     where
         Q: Equivalent<K> + ?Sized,
     {
-        let list = self.lists.iter_mut().find(|list| list.get(hash, key).is_some())?;
-        let (entry, note) = list.find(hash, key)?.remove_entry();
-        list.trim();
-        self.depart(entry.hash, note.history, cause);
-        Some(entry)
+        for list in &mut self.lists {
+            if let Some(found) = list.find(hash, key) {
+                let (entry, note) = found.remove_entry();
+                list.trim();
+                self.depart(entry.hash, note.history, cause);
+                return Some(entry);
+            }
+        }
+        None
     }
 
     fn evict(&mut self, in_shard: usize, dead: impl Fn(&V) -> bool) -> Option<Entry<K, V>> {
