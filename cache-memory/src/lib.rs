@@ -38,8 +38,9 @@
 //!
 //! # What it is not for
 //!
-//! It is not an unbounded map, and it does not outlive the process. It has no asynchronous interface; a
-//! call holds a lock for one look into a map.
+//! It is not an unbounded map, and it does not outlive the process. It has no asynchronous interface: a call for one key
+//! holds the lock of a shard for one look into a map, and seldom while that grows or gives room back. What goes through
+//! all entries holds the lock of one shard at a time; [more shards](Builder::shards) make that shorter.
 //!
 //! # Order of eviction
 //!

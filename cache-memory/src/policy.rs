@@ -29,16 +29,17 @@ pub enum EvictionPolicy {
 /// A policy is one for each group of entries in each shard, and is called under the shard's lock: it drops neither keys nor
 /// values, but hands them out. Ticks count the requests of the shard.
 pub(crate) trait Policy<K, V> {
-    /// What `hit` makes of the value under `key`, if it is `live`: a use, that is written down when `hit` is through. Else
-    /// what `miss` makes of the entry, if there was one.
+    /// Looks for the entry under `key`, once, so that what `Eq` says of it cannot change meanwhile. If it `stays`, that is a
+    /// use, and what `hit` makes of its value is returned. Else it is taken out, and what `miss` makes of it, or of there
+    /// being none, is.
     fn get<Q, R>(
         &mut self,
         hash: u64,
         key: &Q,
         tick: u32,
-        live: impl FnOnce(&V) -> bool,
+        stays: impl FnOnce(&V) -> Result<(), RemovalCause>,
         hit: impl FnOnce(&mut V) -> R,
-        miss: impl FnOnce(Option<Entry<K, V>>) -> R,
+        miss: impl FnOnce(Option<(Entry<K, V>, RemovalCause)>) -> R,
     ) -> R
     where
         Q: Equivalent<K> + ?Sized;
@@ -51,11 +52,6 @@ pub(crate) trait Policy<K, V> {
     /// Adds an entry whose key is not there. Runs no code of the key's.
     fn insert(&mut self, entry: Entry<K, V>, tick: u32);
 
-    /// Takes out the entry under `key`.
-    fn remove<Q>(&mut self, hash: u64, key: &Q, cause: RemovalCause) -> Option<Entry<K, V>>
-    where
-        Q: Equivalent<K> + ?Sized;
-
     /// Takes out the entry that is needed least, one that is `dead` before others. There are so many entries in all groups
     /// of the shard.
     fn evict(&mut self, in_shard: usize, dead: impl Fn(&V) -> bool) -> Option<Entry<K, V>>;
@@ -64,7 +60,7 @@ pub(crate) trait Policy<K, V> {
     fn worth(&mut self, tick: u32) -> Option<f64>;
 
     /// Takes out all entries that are `dead`.
-    fn expire(&mut self, dead: impl Fn(&V) -> bool) -> Vec<Entry<K, V>>;
+    fn expire(&mut self, dead: impl FnMut(&V) -> bool) -> Vec<Entry<K, V>>;
 
     /// Takes out all entries, which says nothing about them.
     fn clear(&mut self) -> Vec<Entry<K, V>>;
@@ -107,14 +103,14 @@ impl<K, V> Policy<K, V> for Order<K, V> {
         hash: u64,
         key: &Q,
         tick: u32,
-        live: impl FnOnce(&V) -> bool,
+        stays: impl FnOnce(&V) -> Result<(), RemovalCause>,
         hit: impl FnOnce(&mut V) -> R,
-        miss: impl FnOnce(Option<Entry<K, V>>) -> R,
+        miss: impl FnOnce(Option<(Entry<K, V>, RemovalCause)>) -> R,
     ) -> R
     where
         Q: Equivalent<K> + ?Sized,
     {
-        either!(self, policy => policy.get(hash, key, tick, live, hit, miss))
+        either!(self, policy => policy.get(hash, key, tick, stays, hit, miss))
     }
 
     fn peek<Q>(&self, hash: u64, key: &Q) -> Option<&V>
@@ -128,13 +124,6 @@ impl<K, V> Policy<K, V> for Order<K, V> {
         either!(self, policy => policy.insert(entry, tick));
     }
 
-    fn remove<Q>(&mut self, hash: u64, key: &Q, cause: RemovalCause) -> Option<Entry<K, V>>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        either!(self, policy => policy.remove(hash, key, cause))
-    }
-
     fn evict(&mut self, in_shard: usize, dead: impl Fn(&V) -> bool) -> Option<Entry<K, V>> {
         either!(self, policy => policy.evict(in_shard, dead))
     }
@@ -143,7 +132,7 @@ impl<K, V> Policy<K, V> for Order<K, V> {
         either!(self, policy => policy.worth(tick))
     }
 
-    fn expire(&mut self, dead: impl Fn(&V) -> bool) -> Vec<Entry<K, V>> {
+    fn expire(&mut self, dead: impl FnMut(&V) -> bool) -> Vec<Entry<K, V>> {
         either!(self, policy => policy.expire(dead))
     }
 

@@ -7,7 +7,7 @@ use equivalent::Equivalent;
 
 use crate::{
     policy::{Entry, EvictionPolicy, Order, Policy},
-    slot::Slot,
+    slot::{Deadline, Slot},
     store::{AllGone, Gone, Group, RemovalCause},
 };
 
@@ -22,8 +22,8 @@ pub(crate) struct Shard<K, V> {
 /// By index of the group; `None` where nothing was stored yet. The first is at hand: a cache for use alone has no other.
 #[derive(Debug)]
 pub(crate) struct Groups<K, V> {
-    first: Option<List<K, V>>,
-    others: Vec<Option<Box<List<K, V>>>>,
+    first: Option<Portion<K, V>>,
+    others: Vec<Option<Box<Portion<K, V>>>>,
 }
 
 /// What was done, counted where it is done, under the lock.
@@ -47,10 +47,12 @@ impl Counts {
 
 /// The entries of one group.
 #[derive(Debug)]
-pub(crate) struct List<K, V> {
+pub(crate) struct Portion<K, V> {
     pub(crate) order: Order<K, Slot<V>>,
     pub(crate) group: Arc<Group>,
     pub(crate) held: Held,
+    /// Before this, no entry is out of time.
+    earliest: Deadline,
 }
 
 /// What a part of the store holds.
@@ -88,30 +90,35 @@ impl<K, V> Default for Shard<K, V> {
 
 impl<K, V> Groups<K, V> {
     #[inline]
-    pub(crate) fn get_mut(&mut self, group: usize) -> Option<&mut List<K, V>> {
+    pub(crate) fn get_mut(&mut self, group: usize) -> Option<&mut Portion<K, V>> {
         match group.checked_sub(1) {
             None => self.first.as_mut(),
             Some(other) => self.others.get_mut(other)?.as_deref_mut(),
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = &List<K, V>> {
+    fn iter(&self) -> impl Iterator<Item = &Portion<K, V>> {
         self.first.iter().chain(self.others.iter().flatten().map(Box::as_ref))
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut List<K, V>> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Portion<K, V>> {
         self.first.iter_mut().chain(self.others.iter_mut().flatten().map(Box::as_mut))
     }
 
-    pub(crate) fn of(&mut self, group: &Arc<Group>, policy: EvictionPolicy) -> &mut List<K, V> {
-        let list = || List { order: Order::new(policy), group: group.clone(), held: Held::default() };
+    pub(crate) fn of(&mut self, group: &Arc<Group>, policy: EvictionPolicy) -> &mut Portion<K, V> {
+        let portion = || Portion {
+            order: Order::new(policy),
+            group: group.clone(),
+            held: Held::default(),
+            earliest: Deadline::NEVER,
+        };
         match group.index.checked_sub(1) {
-            None => self.first.get_or_insert_with(list),
+            None => self.first.get_or_insert_with(portion),
             Some(other) => {
                 if self.others.len() <= other {
                     self.others.resize_with(other + 1, || None);
                 }
-                self.others[other].get_or_insert_with(|| Box::new(list()))
+                self.others[other].get_or_insert_with(|| Box::new(portion()))
             }
         }
     }
@@ -126,16 +133,16 @@ impl<K, V> Shard<K, V> {
         gone: &mut AllGone<K, V>,
     ) -> Option<(&Group, u64)> {
         let (in_shard, tick) = (self.held(Scope::All).entries, self.counts.requests());
-        let list = match scope {
+        let portion = match scope {
             Scope::Group(index) => self.groups.get_mut(index)?,
             Scope::Fronts | Scope::All => {
-                let mut lists = self.groups.iter_mut().filter(|list| list.is_in(scope));
+                let mut portions = self.groups.iter_mut().filter(|portion| portion.is_in(scope));
                 // Alone, nearly always, unless the memory is that of a larger cache.
-                match (lists.next()?, lists.next()) {
+                match (portions.next()?, portions.next()) {
                     (alone, None) => alone,
                     (first, Some(second)) => {
-                        let all = [first, second].into_iter().chain(lists);
-                        all.filter_map(|list| Some((list.order.worth(tick)?, list)))
+                        let all = [first, second].into_iter().chain(portions);
+                        all.filter_map(|portion| Some((portion.order.worth(tick)?, portion)))
                             .min_by(|(a, _), (b, _)| a.total_cmp(b))?
                             .1
                     }
@@ -143,7 +150,7 @@ impl<K, V> Shard<K, V> {
             }
         };
         let in_shard = usize::try_from(in_shard).unwrap_or(usize::MAX);
-        let entry = list.order.evict(in_shard, |slot| !slot.is_live(now))?;
+        let entry = portion.order.evict(in_shard, |slot| !slot.is_live(now))?;
         let cause = if entry.value.is_live(now) {
             self.counts.evictions += 1;
             RemovalCause::Evicted
@@ -152,68 +159,78 @@ impl<K, V> Shard<K, V> {
             RemovalCause::Expired
         };
         let weight = entry.value.weight;
-        list.held.remove(weight);
-        gone.push(Gone { entry, cause, group: list.group.index });
-        Some((&list.group, weight))
+        portion.held.remove(weight);
+        gone.push(Gone { entry, cause, group: portion.group.index });
+        Some((&portion.group, weight))
     }
 
     /// What there is in scope.
     pub(crate) fn held(&self, scope: Scope) -> Held {
-        self.groups.iter().filter(|list| list.is_in(scope)).fold(Held::default(), |sum, list| Held {
-            entries: sum.entries + list.held.entries,
-            bytes: sum.bytes.wrapping_add(list.held.bytes),
+        self.groups.iter().filter(|portion| portion.is_in(scope)).fold(Held::default(), |sum, portion| Held {
+            entries: sum.entries + portion.held.entries,
+            bytes: sum.bytes.wrapping_add(portion.held.bytes),
         })
     }
 }
 
-impl<K, V> List<K, V> {
+impl<K, V> Portion<K, V> {
     /// Adds an entry whose key is not there.
     pub(crate) fn insert(&mut self, entry: Entry<K, Slot<V>>, tick: u32) {
         self.held.add(entry.value.weight);
+        self.earliest = self.earliest.earliest(entry.value.deadline);
         self.order.insert(entry, tick);
     }
 
-    /// Puts another value in the place of that of a live entry, which counts as a use, if its room can be exchanged for
-    /// what the other weighs.
+    /// Puts another value in the place of that of a live entry, which counts as a use, if its room `can_be` that of the
+    /// other, which is then in `entry`.
     ///
     /// # Errors
-    /// There is no live entry under the key. One that was dead is taken out; its room stays reserved.
-    pub(crate) fn replace<E>(
+    /// What was taken out instead, if there was anything. Its room stays reserved.
+    pub(crate) fn replace(
         &mut self,
         entry: &mut Entry<K, Slot<V>>,
         now: Time,
         tick: u32,
-        exchange: impl FnOnce(u64) -> Result<(), E>,
-    ) -> Result<Result<(), E>, Option<Gone<K, V>>>
+        can_be: impl FnOnce(u64) -> bool,
+    ) -> Result<(), Option<Gone<K, V>>>
     where
         K: Eq,
     {
         let Entry { hash, key, value } = entry;
-        let held = &mut self.held;
-        let replace = |slot: &mut Slot<V>| {
-            exchange(slot.weight)?;
-            held.remove(slot.weight);
-            held.add(value.weight);
+        let Slot { weight, deadline, .. } = *value;
+        let stays = |slot: &Slot<V>| {
+            slot.stays(now)?;
+            if can_be(slot.weight) { Ok(()) } else { Err(RemovalCause::Replaced) }
+        };
+        let replaced = |slot: &mut Slot<V>| {
             mem::swap(slot, value);
-            Ok(())
+            Ok(value.weight)
         };
-        let outcome =
-            self.order.get(*hash, key, tick, |slot| slot.is_live(now), |slot| Ok(replace(slot)), Err);
-        let expired = |entry: Entry<K, Slot<V>>| {
-            self.held.remove(entry.value.weight);
-            Gone { entry, cause: RemovalCause::Expired, group: self.group.index }
-        };
-        outcome.map_err(|dead| dead.map(expired))
+        let old = self.order.get(*hash, key, tick, stays, replaced, Err);
+        let old = old.map_err(|gone| gone.map(|gone| self.gone(gone)))?;
+        self.held.remove(old);
+        self.held.add(weight);
+        self.earliest = self.earliest.earliest(deadline);
+        Ok(())
     }
 
-    /// Takes out the entry under `key`. Its room stays reserved.
-    pub(crate) fn remove<Q>(&mut self, hash: u64, key: &Q, cause: RemovalCause) -> Option<Gone<K, V>>
+    /// Takes out the entry under `key`, for the cause that follows from it. Its room stays reserved.
+    pub(crate) fn remove<Q>(
+        &mut self,
+        hash: u64,
+        key: &Q,
+        cause: impl FnOnce(&Slot<V>) -> RemovalCause,
+    ) -> Option<Gone<K, V>>
     where
         Q: Equivalent<K> + ?Sized,
     {
-        let entry = self.order.remove(hash, key, cause)?;
+        let gone = self.order.get(hash, key, 0, |slot| Err(cause(slot)), |_| None, |gone| gone)?;
+        Some(self.gone(gone))
+    }
+
+    fn gone(&mut self, (entry, cause): (Entry<K, Slot<V>>, RemovalCause)) -> Gone<K, V> {
         self.held.remove(entry.value.weight);
-        Some(Gone { entry, cause, group: self.group.index })
+        Gone { entry, cause, group: self.group.index }
     }
 
     /// Takes out all entries. Their room stays reserved.
@@ -226,7 +243,19 @@ impl<K, V> List<K, V> {
 
     /// Takes out all entries whose time is over. Their room stays reserved.
     pub(crate) fn expire(&mut self, now: Time) -> Vec<Gone<K, V>> {
-        let expired = self.order.expire(|slot| !slot.is_live(now));
+        // All entries are looked at, one after the other as they were used: they may be anywhere in memory.
+        if !self.earliest.is_over(now) {
+            return vec![];
+        }
+        let mut earliest = Deadline::NEVER;
+        let expired = self.order.expire(|slot| {
+            let is_live = slot.is_live(now);
+            if is_live {
+                earliest = earliest.earliest(slot.deadline);
+            }
+            !is_live
+        });
+        self.earliest = earliest;
         expired.iter().for_each(|entry| self.held.remove(entry.value.weight));
         let group = self.group.index;
         let gone = |entry| Gone { entry, cause: RemovalCause::Expired, group };

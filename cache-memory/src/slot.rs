@@ -2,16 +2,35 @@
 
 use cache_core::{Time, Ttl};
 
+use crate::store::RemovalCause;
+
 #[derive(Debug)]
 pub(crate) struct Slot<V> {
     pub(crate) value: V,
-    /// When it expires by the monotonic clock; `u64::MAX` for never.
-    deadline: u64,
-    /// When it expires by the wall clock; `i64::MAX` for never. A monotonic clock may stand still while
-    /// the machine sleeps.
-    expires_at: i64,
+    pub(crate) deadline: Deadline,
     /// What it counts towards the byte bounds.
     pub(crate) weight: u64,
+}
+
+/// When time is over: as soon as one of two clocks says so. A monotonic clock may stand still while the machine sleeps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    monotonic: u64,
+    wall: i64,
+}
+
+impl Deadline {
+    pub(crate) const NEVER: Self = Self { monotonic: u64::MAX, wall: i64::MAX };
+
+    #[inline]
+    pub(crate) fn is_over(self, now: Time) -> bool {
+        now.monotonic >= self.monotonic || now.wall >= self.wall
+    }
+
+    /// Before this, neither is over.
+    pub(crate) fn earliest(self, other: Self) -> Self {
+        Self { monotonic: self.monotonic.min(other.monotonic), wall: self.wall.min(other.wall) }
+    }
 }
 
 impl<V> Slot<V> {
@@ -22,16 +41,21 @@ impl<V> Slot<V> {
 
     /// An entry that lives until a wall time.
     pub(crate) fn until(value: V, weight: u64, expires_at: Option<i64>, now: Time) -> Self {
-        let deadline = expires_at.map_or(u64::MAX, |at| {
-            let left = u64::try_from(at.saturating_sub(now.wall)).unwrap_or(0);
-            now.monotonic.saturating_add(left.saturating_mul(1_000_000))
+        let deadline = expires_at.map_or(Deadline::NEVER, |wall| {
+            let left = u64::try_from(wall.saturating_sub(now.wall)).unwrap_or(0);
+            Deadline { monotonic: now.monotonic.saturating_add(left.saturating_mul(1_000_000)), wall }
         });
-        let expires_at = expires_at.unwrap_or(i64::MAX);
-        Self { value, weight, deadline, expires_at }
+        Self { value, weight, deadline }
+    }
+
+    /// Whether it may stay.
+    #[inline]
+    pub(crate) fn stays(&self, now: Time) -> Result<(), RemovalCause> {
+        if self.is_live(now) { Ok(()) } else { Err(RemovalCause::Expired) }
     }
 
     #[inline]
     pub(crate) fn is_live(&self, now: Time) -> bool {
-        now.monotonic < self.deadline && now.wall < self.expires_at
+        !self.deadline.is_over(now)
     }
 }

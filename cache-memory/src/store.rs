@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 use crate::{
     policy::{Entry, EvictionPolicy, Policy},
     quota::Quota,
-    shard::{Counts, Held, List, Scope, Shard},
+    shard::{Counts, Held, Portion, Scope, Shard},
     slot::Slot,
     sync::{Brief, BriefGuard},
 };
@@ -142,7 +142,7 @@ impl<K: Eq, V> Store<K, V> {
         let mut shard = self.shard(hash);
         let Shard { counts, groups } = &mut *shard;
         let tick = counts.requests();
-        let Some(List { order, group, held }) = groups.get_mut(group) else {
+        let Some(Portion { order, group, held, .. }) = groups.get_mut(group) else {
             counts.misses += 1;
             return miss();
         };
@@ -150,19 +150,19 @@ impl<K: Eq, V> Store<K, V> {
             hash,
             key,
             tick,
-            |slot| slot.is_live(now),
+            |slot| slot.stays(now),
             |slot| {
                 let value = hit(&mut slot.value);
                 counts.hits += 1;
                 value
             },
-            |dead| {
+            |gone| {
                 counts.misses += 1;
-                if let Some(entry) = dead {
+                if let Some((entry, cause)) = gone {
                     counts.expirations += 1;
                     held.remove(entry.value.weight);
                     self.release(group, entry.value.weight);
-                    expired.gone = Some(Gone { entry, cause: RemovalCause::Expired, group: group.index });
+                    expired.gone = Some(Gone { entry, cause, group: group.index });
                 }
                 miss()
             },
@@ -181,10 +181,13 @@ impl<K: Eq, V> Store<K, V> {
     {
         let mut shard = self.shard(hash);
         let Shard { counts, groups } = &mut *shard;
-        let Some(list) = groups.get_mut(group) else { return (None, None) };
-        match list.order.peek(hash, key) {
+        let Some(portion) = groups.get_mut(group) else { return (None, None) };
+        match portion.order.peek(hash, key) {
             Some(slot) if slot.is_live(now) => (Some(slot.value.clone()), None),
-            Some(_) => (None, self.expired(counts, list, hash, key)),
+            Some(_) => {
+                let expired = portion.remove(hash, key, |_| RemovalCause::Expired);
+                (None, expired.map(|gone| self.left(counts, &portion.group, gone)))
+            }
             None => (None, None),
         }
     }
@@ -215,21 +218,18 @@ impl<K: Eq, V> Store<K, V> {
             }
             let tick = shard.counts.requests();
             // One that is replaced gives its place and its room: no other has to go for it.
-            let list = shard.groups.of(group, self.policy);
-            let mut room = match list.replace(&mut entry, now, tick, |old| self.resize(group, old, weight)) {
-                Ok(Ok(())) => {
+            let portion = shard.groups.of(group, self.policy);
+            let can_be = |old| self.resize(group, old, weight).is_ok();
+            let mut room = match portion.replace(&mut entry, now, tick, can_be) {
+                Ok(()) => {
                     shard.counts.insertions += 1;
                     gone.push(Gone { entry, cause: RemovalCause::Replaced, group: group.index });
                     return Ok(());
                 }
-                Ok(Err(scope)) => {
-                    gone.extend(self.remove_from(list, hash, &entry.key, RemovalCause::Replaced));
-                    Err(scope)
-                }
-                Err(Some(expired)) => {
-                    let freed = expired.entry.value.weight;
-                    shard.counts.expirations += 1;
-                    gone.push(expired);
+                Err(Some(old)) => {
+                    let freed = old.entry.value.weight;
+                    shard.counts.expirations += u64::from(old.cause == RemovalCause::Expired);
+                    gone.push(old);
                     self.exchange(group, freed, weight)
                 }
                 Err(None) => self.reserve(group, weight),
@@ -277,21 +277,19 @@ impl<K: Eq, V> Store<K, V> {
             return None;
         }
         let Shard { counts, groups } = &mut *shard;
-        let list = groups.get_mut(group)?;
-        if list.order.peek(hash, key)?.is_live(now) {
-            self.remove_from(list, hash, key, RemovalCause::Removed)
-        } else {
-            self.expired(counts, list, hash, key)
-        }
+        let portion = groups.get_mut(group)?;
+        let gone =
+            portion.remove(hash, key, |slot| slot.stays(now).err().unwrap_or(RemovalCause::Removed))?;
+        Some(self.left(counts, &portion.group, gone))
     }
 
     /// Takes out all entries of a group, shard by shard.
     pub(crate) fn clear(&self, group: usize) -> Vec<Gone<K, V>> {
         let mut all = Vec::new();
         for shard in &self.shards {
-            if let Some(list) = shard.0.lock().groups.get_mut(group) {
-                let cleared = list.clear();
-                self.gather(&mut all, &list.group, cleared);
+            if let Some(portion) = shard.0.lock().groups.get_mut(group) {
+                let cleared = portion.clear();
+                self.gather(&mut all, &portion.group, cleared);
             }
         }
         all
@@ -303,10 +301,10 @@ impl<K: Eq, V> Store<K, V> {
         for shard in &self.shards {
             let mut shard = shard.0.lock();
             let Shard { counts, groups } = &mut *shard;
-            for list in groups.iter_mut() {
-                let expired = list.expire(now);
+            for portion in groups.iter_mut() {
+                let expired = portion.expire(now);
                 counts.expirations += expired.len() as u64;
-                self.gather(&mut all, &list.group, expired);
+                self.gather(&mut all, &portion.group, expired);
             }
         }
         all
@@ -315,8 +313,8 @@ impl<K: Eq, V> Store<K, V> {
     /// Shows the entries of a group, shard by shard, under the shard's lock.
     pub(crate) fn for_each(&self, group: usize, mut visit: impl FnMut(&K, &Slot<V>)) {
         for shard in &self.shards {
-            if let Some(list) = shard.0.lock().groups.get_mut(group) {
-                list.order.for_each(|entry| visit(&entry.key, &entry.value));
+            if let Some(portion) = shard.0.lock().groups.get_mut(group) {
+                portion.order.for_each(|entry| visit(&entry.key, &entry.value));
             }
         }
     }
@@ -330,8 +328,8 @@ impl<K: Eq, V> Store<K, V> {
         // Before the lock: a `Clone` that panics has them dropped after it.
         let (mut keys, mut values) = (Vec::new(), Vec::new());
         let mut shard = self.shards.get(shard)?.0.lock();
-        if let Some(list) = shard.groups.get_mut(group) {
-            list.order.for_each(|Entry { key, value: slot, .. }| {
+        if let Some(portion) = shard.groups.get_mut(group) {
+            portion.order.for_each(|Entry { key, value: slot, .. }| {
                 if slot.is_live(now) {
                     keys.push(key.clone());
                     values.push(slot.value.clone());
@@ -433,28 +431,11 @@ impl<K: Eq, V> Store<K, V> {
         all.extend(more);
     }
 
-    fn expired<Q>(&self, counts: &mut Counts, list: &mut List<K, V>, hash: u64, key: &Q) -> Option<Gone<K, V>>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        let gone = self.remove_from(list, hash, key, RemovalCause::Expired)?;
-        counts.expirations += 1;
-        Some(gone)
-    }
-
-    fn remove_from<Q>(
-        &self,
-        list: &mut List<K, V>,
-        hash: u64,
-        key: &Q,
-        cause: RemovalCause,
-    ) -> Option<Gone<K, V>>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        let gone = list.remove(hash, key, cause)?;
-        self.release(&list.group, gone.entry.value.weight);
-        Some(gone)
+    /// Counts what was taken out, and gives its room back.
+    fn left(&self, counts: &mut Counts, group: &Group, gone: Gone<K, V>) -> Gone<K, V> {
+        counts.expirations += u64::from(gone.cause == RemovalCause::Expired);
+        self.release(group, gone.entry.value.weight);
+        gone
     }
 
     /// Whether a shard holds much less than its share of what has to make room: then another one gives, or else chance

@@ -35,8 +35,9 @@
 //!    class 1: an empty cache has no reason to doubt.
 //! 4. **What comes back** from the ghosts has one use more. It goes to main if the queue is not short, or if its last use
 //!    is less long ago than that of main's victim; else to the queue. An entry that was removed or replaced leaves a
-//!    ghost too, and so does one that was found to be out of time; those that are cleared all at once leave none. If such a one comes back, it goes to the list of its
-//!    class; and of one that was out of time, that says nothing about rates, since keeping it would have been of no use.
+//!    ghost too, and so does one that was found to be out of time; if such a one comes back, it goes to the list of its
+//!    class. Of one that was out of time, that says nothing about rates, since keeping it would have been of no use.
+//!    Those that are cleared all at once leave none.
 //! 5. **Main's victim** is the oldest entry of a main list: of the three, the one with the lowest rate of reuse.
 //! 6. **Eviction.** If the oldest entry of a list is out of time, it goes. Else, if the queue is *short*, shorter than H,
 //!    main's victim goes, else the oldest of the queue. Its history becomes a ghost.
@@ -172,7 +173,6 @@ impl History {
 
 /// A use that leaves the entry in its list, written down when it is dropped.
 struct Use<'a, 'found, K, V> {
-    // Where it lies: an entry that is moved is copied each time.
     found: &'a mut Found<'found, K, V, Note>,
     /// What is noted then; nothing in a burst.
     after: Option<Note>,
@@ -311,9 +311,9 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
         hash: u64,
         key: &Q,
         tick: u32,
-        live: impl FnOnce(&V) -> bool,
+        stays: impl FnOnce(&V) -> Result<(), RemovalCause>,
         hit: impl FnOnce(&mut V) -> R,
-        miss: impl FnOnce(Option<Entry<K, V>>) -> R,
+        miss: impl FnOnce(Option<(Entry<K, V>, RemovalCause)>) -> R,
     ) -> R
     where
         Q: Equivalent<K> + ?Sized,
@@ -322,11 +322,11 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
         for (list, entries) in self.lists.iter_mut().enumerate().rev() {
             let Some(mut found) = entries.find(hash, key) else { continue };
             let history = found.get().history;
-            if !live(&found.key().value) {
+            if let Err(cause) = stays(&found.key().value) {
                 let (entry, _) = found.remove_entry();
                 entries.trim();
-                self.depart(entry.hash, history, RemovalCause::Expired);
-                return miss(Some(entry));
+                self.depart(entry.hash, history, cause);
+                return miss(Some((entry, cause)));
             }
             let age = history.age(self.now);
             let after = (age >= self.burst).then(|| Note { history: history.after_use(self.now), tick });
@@ -339,8 +339,8 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
                 self.request();
                 return hit(self.lists[usize::from(after.history.class)].push(entry, after));
             }
-            let found = Use { found: &mut found, after, rates: &mut self.rates, now: &mut self.now };
-            return hit(&mut found.found.key_mut().value);
+            let used = Use { found: &mut found, after, rates: &mut self.rates, now: &mut self.now };
+            return hit(&mut used.found.key_mut().value);
         }
         miss(None)
     }
@@ -349,7 +349,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
     where
         Q: Equivalent<K> + ?Sized,
     {
-        self.lists.iter().find_map(|list| list.get(hash, key)).map(|(entry, _)| &entry.value)
+        self.lists.iter().rev().find_map(|list| list.get(hash, key)).map(|(entry, _)| &entry.value)
     }
 
     fn insert(&mut self, entry: Entry<K, V>, tick: u32) {
@@ -379,21 +379,6 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
         self.lists[list].push(entry, Note { history, tick });
         self.set_capacity(self.len().max(self.capacity as usize));
         self.request();
-    }
-
-    fn remove<Q>(&mut self, hash: u64, key: &Q, cause: RemovalCause) -> Option<Entry<K, V>>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        for list in &mut self.lists {
-            if let Some(found) = list.find(hash, key) {
-                let (entry, note) = found.remove_entry();
-                list.trim();
-                self.depart(entry.hash, note.history, cause);
-                return Some(entry);
-            }
-        }
-        None
     }
 
     fn evict(&mut self, in_shard: usize, dead: impl Fn(&V) -> bool) -> Option<Entry<K, V>> {
@@ -429,10 +414,10 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
         Some(f64::from(self.rate(next)) * (own / shard).min(1.0))
     }
 
-    fn expire(&mut self, dead: impl Fn(&V) -> bool) -> Vec<Entry<K, V>> {
+    fn expire(&mut self, mut dead: impl FnMut(&V) -> bool) -> Vec<Entry<K, V>> {
         let mut expired = vec![];
         for list in 0..CLASSES {
-            for (entry, note) in self.lists[list].extract(&dead) {
+            for (entry, note) in self.lists[list].extract(&mut dead) {
                 self.depart(entry.hash, note.history, RemovalCause::Expired);
                 expired.push(entry);
             }

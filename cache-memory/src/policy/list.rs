@@ -14,7 +14,7 @@ use hashlink::{
 /// A key, its hash and a value: as hashlink has it, the key of a map.
 ///
 /// The map asks for the hash again whenever it grows, and must not be stopped in the middle by a `Hash` that panics. Nor
-/// does it run any `Eq` by itself: an entry is equal to itself alone, at its place. And what is moved as a whole need not
+/// does it run any `Eq` by itself: an entry is equal to itself alone, at its place, where the map compares it. And what is moved as a whole need not
 /// be put together again: a processor has to wait where it reads as one block what it has just written field by field.
 #[derive(Debug)]
 pub(crate) struct Entry<K, V> {
@@ -121,7 +121,7 @@ impl<K, V, N> List<K, V, N> {
     }
 
     /// Takes out all entries with such a value.
-    pub(super) fn extract(&mut self, gone: impl Fn(&V) -> bool) -> Vec<(Entry<K, V>, N)> {
+    pub(super) fn extract(&mut self, mut gone: impl FnMut(&V) -> bool) -> Vec<(Entry<K, V>, N)> {
         // An entry stays where it is while others leave, so that its place tells which it is.
         let gone = self
             .map
@@ -160,7 +160,6 @@ impl<K, V, N> List<K, V, N> {
 impl<K, V, N> List<K, V, N> {
     /// For how many entries there is room.
     pub(super) fn room(&self) -> usize {
-        assert!(self.map.capacity() <= (2 * self.room).max(14), "the map has more room than is known");
         self.room
     }
 }

@@ -39,19 +39,19 @@ impl<K, V> Policy<K, V> for Lru<K, V> {
         hash: u64,
         key: &Q,
         tick: u32,
-        live: impl FnOnce(&V) -> bool,
+        stays: impl FnOnce(&V) -> Result<(), RemovalCause>,
         hit: impl FnOnce(&mut V) -> R,
-        miss: impl FnOnce(Option<Entry<K, V>>) -> R,
+        miss: impl FnOnce(Option<(Entry<K, V>, RemovalCause)>) -> R,
     ) -> R
     where
         Q: Equivalent<K> + ?Sized,
     {
         let Some(mut found) = self.0.find(hash, key) else { return miss(None) };
-        if !live(&found.key().value) {
-            return miss(Some(found.remove_entry().0));
+        if let Err(cause) = stays(&found.key().value) {
+            return miss(Some((found.remove_entry().0, cause)));
         }
-        let after = Use { found: &mut found, tick };
-        hit(&mut after.found.key_mut().value)
+        let used = Use { found: &mut found, tick };
+        hit(&mut used.found.key_mut().value)
     }
 
     fn peek<Q>(&self, hash: u64, key: &Q) -> Option<&V>
@@ -65,13 +65,6 @@ impl<K, V> Policy<K, V> for Lru<K, V> {
         self.0.push(entry, tick);
     }
 
-    fn remove<Q>(&mut self, hash: u64, key: &Q, _: RemovalCause) -> Option<Entry<K, V>>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        self.0.find(hash, key).map(|found| found.remove_entry().0)
-    }
-
     fn evict(&mut self, _: usize, _: impl Fn(&V) -> bool) -> Option<Entry<K, V>> {
         Some(self.0.find_oldest()?.remove_entry().0)
     }
@@ -82,7 +75,7 @@ impl<K, V> Policy<K, V> for Lru<K, V> {
         Some(1.0 / (f64::from(idle) + 1.0))
     }
 
-    fn expire(&mut self, dead: impl Fn(&V) -> bool) -> Vec<Entry<K, V>> {
+    fn expire(&mut self, dead: impl FnMut(&V) -> bool) -> Vec<Entry<K, V>> {
         let expired = self.0.extract(dead).into_iter().map(|(entry, _)| entry).collect();
         self.0.trim();
         expired

@@ -1,6 +1,8 @@
 //! Computations that wait for each other, weighers and values that panic.
 
 use std::{
+    cell::Cell,
+    hash::{Hash, Hasher},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Barrier,
@@ -10,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use cache_memory::{ManualClock, MemoryCache};
+use cache_memory::{EvictionPolicy, ManualClock, MemoryCache};
 
 use crate::ends::ends;
 
@@ -105,4 +107,75 @@ fn weigher_that_panics_changes_nothing() {
     assert_eq!((cache.get(&1), cache.stats().bytes), (Some(6), 6));
     assert_eq!(cache.get_or_insert_with(2, || 4), 4);
     assert_eq!(cache.stats().bytes, 10);
+}
+
+thread_local! {
+    /// How many comparisons are answered before one panics or lies. `None`: all are.
+    static ANSWERED: Cell<Option<u32>> = const { Cell::new(None) };
+    static PANICS: Cell<bool> = const { Cell::new(false) };
+}
+
+#[derive(Debug, Clone)]
+struct Fickle(u32);
+
+impl Hash for Fickle {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl PartialEq for Fickle {
+    fn eq(&self, other: &Self) -> bool {
+        let honest = ANSWERED.get() != Some(0);
+        ANSWERED.set(ANSWERED.get().and_then(|answered| answered.checked_sub(1)));
+        assert!(honest || !PANICS.get(), "compared");
+        honest && self.0 == other.0
+    }
+}
+
+impl Eq for Fickle {}
+
+#[test]
+fn keys_that_panic_or_lie_when_they_are_compared_leave_the_bounds_as_they_are() {
+    ends(|| {
+        let answers = [0, 1, 2, 3].into_iter().flat_map(|answered| [(answered, false), (answered, true)]);
+        for ((answered, panics), policy) in
+            answers.flat_map(|it| [(it, EvictionPolicy::Lru), (it, EvictionPolicy::Adaptive)])
+        {
+            let cache = MemoryCache::builder()
+                .max_bytes(100)
+                .shards(1)
+                .eviction_policy(policy)
+                .weigher(|_, &bytes: &u64| bytes)
+                .build()
+                .unwrap();
+            let put = |key, bytes| cache.insert(Fickle(key), bytes).unwrap();
+            let steps: [&dyn Fn(); 5] = [
+                // Larger than what it replaces, so that others have to go; smaller; as large.
+                &|| put(3, 50),
+                &|| put(3, 5),
+                &|| put(4, 10),
+                &|| assert!(cache.remove(&Fickle(5)).is_none_or(|bytes| bytes == 10)),
+                &|| assert!(cache.get(&Fickle(6)).is_none_or(|bytes| bytes == 10)),
+            ];
+            for step in steps {
+                (0..10).for_each(|key| put(key, 10));
+                PANICS.set(panics);
+                ANSWERED.set(Some(answered));
+                let _ = catch_unwind(AssertUnwindSafe(step));
+                ANSWERED.set(None);
+                let check = || {
+                    let held: Vec<u64> = cache.iter().map(|(_, bytes)| bytes).collect();
+                    let stats = cache.stats();
+                    assert_eq!((stats.entries, stats.bytes), (held.len() as u64, held.iter().sum()));
+                    assert!(stats.bytes <= 100, "{stats:?}");
+                };
+                check();
+                put(20, 60);
+                check();
+                cache.clear();
+                assert_eq!((cache.stats().entries, cache.stats().bytes), (0, 0));
+            }
+        }
+    });
 }

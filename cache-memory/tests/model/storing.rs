@@ -12,7 +12,7 @@ use crate::{
     locks::check,
     policy::{Entry, EvictionPolicy, Policy},
     quota::Quota,
-    shard::{Held, List},
+    shard::{Held, Portion},
     slot::Slot,
     store::{Address, AllGone, Gone, Group, RemovalCause, Store},
 };
@@ -59,7 +59,8 @@ impl Fixture {
     fn validate(&self) {
         let mut shards: Vec<_> = self.store.shards.iter().map(|shard| shard.0.lock()).collect();
         let (mut total, mut fronts, mut groups) = (Held::default(), Held::default(), [Held::default(); 2]);
-        for List { order, group, held } in shards.iter_mut().flat_map(|shard| shard.groups.iter_mut()) {
+        for Portion { order, group, held, .. } in shards.iter_mut().flat_map(|shard| shard.groups.iter_mut())
+        {
             let mut found = Held::default();
             order.for_each(|entry| {
                 let sums = [&mut found, &mut groups[group.index], &mut total];

@@ -21,7 +21,7 @@ impl Cache {
 
     /// Whether `key` was there; it is now.
     fn request(&mut self, key: u64) -> bool {
-        let was_there = self.policy.get(hash(key), &key, 0, |()| true, |()| true, |_| false);
+        let was_there = self.policy.get(hash(key), &key, 0, |()| Ok(()), |()| true, |_| false);
         if !was_there {
             if self.policy.len() == self.capacity {
                 self.policy.evict(self.capacity, |()| false).unwrap();
@@ -36,7 +36,7 @@ impl Cache {
     }
 
     fn remove(&mut self, key: u64, cause: RemovalCause) {
-        self.policy.remove(hash(key), &key, cause);
+        self.policy.get(hash(key), &key, 0, |()| Err(cause), |()| (), |_| ());
     }
 
     fn hits(&mut self, keys: impl IntoIterator<Item = u64>) -> usize {
