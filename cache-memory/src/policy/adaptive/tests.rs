@@ -155,6 +155,19 @@ fn entry_that_was_removed_and_comes_back_keeps_its_history() {
     assert_eq!(uses(&cache), before + 1);
 }
 
+#[test]
+fn ghost_knows_why_its_entry_left() {
+    let mut cache = Cache::new(10);
+    cache.hits(0..20);
+    assert!(cache.policy.ghosts.values().all(|ghost| ghost.left == Some(RemovalCause::Evicted)));
+    let causes = [RemovalCause::Removed, RemovalCause::Replaced, RemovalCause::Expired];
+    for cause in causes {
+        let key = cache.keys().concat()[0];
+        cache.remove(key, cause);
+        assert_eq!(cache.policy.ghosts[&hash(key)].left, Some(cause));
+    }
+}
+
 proptest! {
     #[test]
     fn lists_and_ghosts_stay_in_step(
@@ -164,7 +177,8 @@ proptest! {
         let mut cache = Cache::new(capacity);
         let mut present = HashSet::new();
         for (step, key) in steps {
-            let causes = [RemovalCause::Removed, RemovalCause::Expired, RemovalCause::Evicted];
+            assert!(cache.policy.ghosts.values().all(|ghost| ghost.left == Some(RemovalCause::Evicted)));
+    let causes = [RemovalCause::Removed, RemovalCause::Expired, RemovalCause::Evicted];
             let was_there = present.contains(&key);
             match causes.get(usize::from(step)) {
                 Some(&cause) => cache.remove(key, cause),
