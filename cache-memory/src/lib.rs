@@ -66,13 +66,16 @@ mod gate;
 mod lock;
 mod policy;
 mod quota;
-// Not in its file, which is compiled a second time, for the model.
+// Not in their files, which are compiled a second time, for the model.
 #[cfg(test)]
 #[path = "quota/tests.rs"]
 mod quota_tests;
 mod shard;
 mod slot;
 mod store;
+#[cfg(test)]
+#[path = "store/tests.rs"]
+mod store_tests;
 mod sync;
 mod tier;
 

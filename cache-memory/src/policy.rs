@@ -59,6 +59,12 @@ pub(crate) trait Policy<K, V> {
     /// What the next one to go is worth, to be compared with those of other groups: in uses per request of the shard.
     fn worth(&mut self, tick: u32) -> Option<f64>;
 
+    /// Of how many entries that left there is a history.
+    fn ghosts(&self) -> usize;
+
+    /// Lets go of the oldest of these.
+    fn forget(&mut self);
+
     /// Takes out all entries that are `dead`.
     fn expire(&mut self, dead: impl FnMut(&V) -> bool) -> Vec<Entry<K, V>>;
 
@@ -130,6 +136,14 @@ impl<K, V> Policy<K, V> for Order<K, V> {
 
     fn worth(&mut self, tick: u32) -> Option<f64> {
         either!(self, policy => policy.worth(tick))
+    }
+
+    fn ghosts(&self) -> usize {
+        either!(self, policy => policy.ghosts())
+    }
+
+    fn forget(&mut self) {
+        either!(self, policy => policy.forget());
     }
 
     fn expire(&mut self, dead: impl FnMut(&V) -> bool) -> Vec<Entry<K, V>> {

@@ -97,7 +97,7 @@ impl<K, V> Groups<K, V> {
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Portion<K, V>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Portion<K, V>> {
         self.first.iter().chain(self.others.iter().flatten().map(Box::as_ref))
     }
 
@@ -162,6 +162,18 @@ impl<K, V> Shard<K, V> {
         portion.held.remove(weight);
         gone.push(Gone { entry, cause, group: portion.group.index });
         Some((&portion.group, weight))
+    }
+
+    /// Lets go of histories of entries that left, while there are more than two for each that is there.
+    pub(crate) fn forget_surplus(&mut self) {
+        let most = usize::try_from(2 * self.held(Scope::All).entries).unwrap_or(usize::MAX);
+        let mut ghosts: usize = self.groups.iter().map(|portion| portion.order.ghosts()).sum();
+        while ghosts > most
+            && let Some(portion) = self.groups.iter_mut().max_by_key(|portion| portion.order.ghosts())
+        {
+            portion.order.forget();
+            ghosts -= 1;
+        }
     }
 
     /// What there is in scope.

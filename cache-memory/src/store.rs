@@ -249,6 +249,7 @@ impl<K: Eq, V> Store<K, V> {
                 Ok(()) => {
                     shard.counts.insertions += 1;
                     shard.groups.of(group, self.policy).insert(entry, tick);
+                    shard.forget_surplus();
                     return Ok(());
                 }
                 Err(scope) => {
@@ -280,16 +281,20 @@ impl<K: Eq, V> Store<K, V> {
         let portion = groups.get_mut(group)?;
         let gone =
             portion.remove(hash, key, |slot| slot.stays(now).err().unwrap_or(RemovalCause::Removed))?;
-        Some(self.left(counts, &portion.group, gone))
+        let gone = self.left(counts, &portion.group, gone);
+        shard.forget_surplus();
+        Some(gone)
     }
 
     /// Takes out all entries of a group, shard by shard.
     pub(crate) fn clear(&self, group: usize) -> Vec<Gone<K, V>> {
         let mut all = Vec::new();
         for shard in &self.shards {
-            if let Some(portion) = shard.0.lock().groups.get_mut(group) {
+            let mut shard = shard.0.lock();
+            if let Some(portion) = shard.groups.get_mut(group) {
                 let cleared = portion.clear();
                 self.gather(&mut all, &portion.group, cleared);
+                shard.forget_surplus();
             }
         }
         all
@@ -306,6 +311,7 @@ impl<K: Eq, V> Store<K, V> {
                 counts.expirations += expired.len() as u64;
                 self.gather(&mut all, &portion.group, expired);
             }
+            shard.forget_surplus();
         }
         all
     }
@@ -471,6 +477,7 @@ impl<K: Eq, V> Store<K, V> {
                     && let Some((owner, weight)) = shard.evict(scope, now, gone)
                 {
                     self.release(owner, weight);
+                    shard.forget_surplus();
                     return;
                 }
             }

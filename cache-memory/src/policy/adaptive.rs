@@ -20,7 +20,7 @@
 //! - a *queue* of entries that wait for a second use, with a target length H, at least 1;
 //! - three *main* lists of those that had it, one for each class;
 //! - *ghosts*: the history of entries that left, by hash: of as many as there are entries, or of C / 8 if these are
-//!   fewer. What comes back is recognised.
+//!   fewer, and of all categories together of at most two for each entry. What comes back is recognised.
 //!
 //! ## Rules
 //!
@@ -287,19 +287,15 @@ impl<K, V> Adaptive<K, V> {
             self.rates.ended(history.class, history.age(self.now));
         }
         self.ghosts.insert(hash, History { left: Some(cause), ..history });
-        self.forget();
+        self.forget_surplus();
     }
 
     /// Lets go of the oldest ghosts if there are too many.
-    fn forget(&mut self) {
+    fn forget_surplus(&mut self) {
         // A group that holds little of the shard may still come back.
         let most = self.len().max(self.capacity as usize / 8).max(1);
         while self.ghosts.len() > most {
-            if let Some((_, forgotten)) = self.ghosts.pop_front()
-                && forgotten.left != Some(RemovalCause::Expired)
-            {
-                self.rates.ended(forgotten.class, forgotten.age(self.now));
-            }
+            self.forget();
         }
     }
 }
@@ -414,6 +410,18 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
         Some(f64::from(self.rate(next)) * (own / shard).min(1.0))
     }
 
+    fn ghosts(&self) -> usize {
+        self.ghosts.len()
+    }
+
+    fn forget(&mut self) {
+        if let Some((_, forgotten)) = self.ghosts.pop_front()
+            && forgotten.left != Some(RemovalCause::Expired)
+        {
+            self.rates.ended(forgotten.class, forgotten.age(self.now));
+        }
+    }
+
     fn expire(&mut self, mut dead: impl FnMut(&V) -> bool) -> Vec<Entry<K, V>> {
         let mut expired = vec![];
         for list in 0..CLASSES {
@@ -428,7 +436,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
 
     fn clear(&mut self) -> Vec<Entry<K, V>> {
         let all = self.lists.iter_mut().flat_map(List::clear).collect();
-        self.forget();
+        self.forget_surplus();
         self.ghosts.shrink_to_fit();
         all
     }
