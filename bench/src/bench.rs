@@ -80,7 +80,7 @@ impl<'o> Bench<'o> {
         name: &str,
         build: impl FnOnce(&mut Case<'s>) -> Result<()>,
     ) -> Result<()> {
-        if self.options.case.as_ref().is_some_and(|wanted| !name.contains(wanted)) {
+        if !self.is_wanted(name) {
             return Ok(());
         }
         let once = match &self.once {
@@ -119,6 +119,11 @@ impl<'o> Bench<'o> {
             self.rows.push(row);
         }
         Ok(())
+    }
+
+    /// Whether a case is to be run at all.
+    pub(crate) fn is_wanted(&self, name: &str) -> bool {
+        self.options.case.as_ref().is_none_or(|wanted| name.contains(wanted))
     }
 
     /// Keeps figures that are not times: one for each subject, the first one ours.

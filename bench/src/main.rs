@@ -12,7 +12,10 @@ mod report;
 mod row;
 mod zipf;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum};
@@ -48,9 +51,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR")]
     traces: Option<PathBuf>,
 
-    /// Where the reports and plots go.
-    #[arg(long, value_name = "DIR", default_value = "target/bench")]
-    out: PathBuf,
+    /// Where the reports and plots go: without this, `target/bench` of the workspace.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 
     /// Run one subject of one case so many times and stop: what `--instructions` has counted.
     #[arg(long, hide = true, num_args = 3, value_names = ["CASE", "SUBJECT", "TIMES"])]
@@ -87,5 +90,6 @@ fn run(options: &Options) -> Result<()> {
     }
     let report = Report::new(bench.into_rows());
     print!("{}", report.table());
-    report.write(&options.out)
+    let workspace = || Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target/bench");
+    report.write(&options.out.clone().unwrap_or_else(workspace))
 }

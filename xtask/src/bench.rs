@@ -13,21 +13,14 @@ pub(crate) struct Options {
     arguments: Vec<OsString>,
 }
 
-/// Builds the benchmark and runs it, from the root of the workspace.
+/// Builds the benchmark and runs it, from where the caller is: paths that it is given are the caller's.
 pub(crate) fn run(options: &Options) -> Result {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask is in the workspace")?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let (package, target) = (root.join("bench/Cargo.toml"), root.join("target"));
     let mut command = Command::new(cargo);
-    command.current_dir(root);
-    command.args([
-        "run",
-        "--quiet",
-        "--release",
-        "--manifest-path",
-        "bench/Cargo.toml",
-        "--target-dir",
-        "target",
-    ]);
+    command.args(["run", "--quiet", "--release", "--manifest-path"]).arg(package);
+    command.arg("--target-dir").arg(target);
     if options.arguments.iter().any(|argument| argument == "--peers") {
         command.args(["--features", "peers"]);
     }

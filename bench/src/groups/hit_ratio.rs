@@ -52,6 +52,7 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
     let cases: Vec<Case<'_>> = workloads
         .iter()
         .flat_map(|workload| workload.capacities.iter().map(move |&capacity| Case { workload, capacity }))
+        .filter(|case| bench.is_wanted(&case.name()))
         .collect();
     let results = in_parallel(&cases, Case::run, |done, case| {
         bench.progress(done, cases.len(), &case.workload.name);
@@ -64,7 +65,7 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
         let per_cent = |hits: u64| 100.0 * hits as f64 / case.workload.requests.len() as f64;
         let figures: Vec<_> =
             hits.iter().map(|&(subject, hits)| (subject.to_owned(), per_cent(hits))).collect();
-        bench.record(&format!("{name} @ {}", case.capacity), Unit::PerCent, &figures);
+        bench.record(&case.name(), Unit::PerCent, &figures);
         if HEADLINE.contains(&(name, case.capacity)) {
             for &(subject, hits) in hits {
                 headline.entry(subject).or_default().push(per_cent(hits));
@@ -87,6 +88,10 @@ struct Case<'w> {
 }
 
 impl Case<'_> {
+    fn name(&self) -> String {
+        format!("{} @ {}", self.workload.name, self.capacity)
+    }
+
     /// The hits of each subject.
     fn run(&self) -> Vec<(&'static str, u64)> {
         let subjects = SUBJECTS.iter().filter(|subject| subject.by_size || self.workload.sizes.is_none());

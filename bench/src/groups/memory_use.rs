@@ -30,6 +30,9 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
     };
     for (entries, shown) in sizes {
         let case = format!("{shown} entries");
+        if !bench.is_wanted(&case) {
+            continue;
+        }
         let mut figures = vec![];
         for (index, (name, _)) in subjects.iter().enumerate() {
             bench.progress(index, subjects.len(), &format!("{case}: {name}"));

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use warmstart::Route;
 
 use self::{
-    loads::{Loads, Mapped, Once, Tiered},
+    loads::{Behind, Loads, Mapped, Once, Tiered},
     turns::{all_there, names, one_by_one, stampede},
 };
 use crate::bench::{Bench, Case};
@@ -61,8 +61,12 @@ fn persistent(bench: &mut Bench<'_>, tier: &str, route: &Route) -> Result<()> {
             let folder = Rc::new(tempfile::tempdir()?);
             let at = |name: &str| folder.path().join(name);
             what.add(case, "Cache", Tiered::open(&at("ours"), route.clone())?, &folder)?;
-            if what != What::Stampede {
-                what.add(case, "the tier alone, and a locked map", alone(&at("alone"))?, &folder)?;
+            let by_hand = alone(&at("alone"))?;
+            if what == What::Stampede {
+                // Or else each of the threads would load.
+                what.add(case, "the tier alone, and OnceLocks", Behind::new(by_hand), &folder)?;
+            } else {
+                what.add(case, "the tier alone, and a locked map", by_hand, &folder)?;
             }
             #[cfg(feature = "peers")]
             what.add(case, "foyer", Foyer::open(&at("foyer"), loads::CAPACITY)?, &folder)?;
@@ -107,7 +111,7 @@ enum What {
 impl What {
     fn name(self) -> &'static str {
         match self {
-            Self::Stampede => "stampede of 8 threads",
+            Self::Stampede => "stampede",
             Self::Cold => "cold",
             Self::Warm => "warm",
         }
@@ -120,6 +124,9 @@ impl What {
         cache: impl Loads + 's,
         folder: &Rc<TempDir>,
     ) -> Result<()> {
+        if self == Self::Stampede {
+            case.threads(turns::STAMPEDE);
+        }
         let there = names(0..ENTRIES);
         one_by_one(&cache, &there)?;
         cache.settle()?;

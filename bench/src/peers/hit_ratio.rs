@@ -58,6 +58,19 @@ fn foyer(workload: &Workload, capacity: u64, policy: foyer::EvictionConfig) -> u
     )
 }
 
+pub(crate) fn cached(workload: &Workload, capacity: u64) -> u64 {
+    use cached::Cached as _;
+    let cache = cached::LruCache::builder().max_size(entries(capacity)).build().expect("a size over zero");
+    let cache = std::cell::RefCell::new(cache);
+    replay(
+        &workload.requests,
+        |key| cache.borrow_mut().cache_get(&key).is_some(),
+        |key| {
+            cache.borrow_mut().cache_set(key, ());
+        },
+    )
+}
+
 fn entries(capacity: u64) -> usize {
     usize::try_from(capacity).unwrap_or(usize::MAX)
 }

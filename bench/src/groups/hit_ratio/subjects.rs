@@ -31,7 +31,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
         by_size: true,
         hits: |it, capacity| ours(it, capacity, EvictionPolicy::Lru, Some(1)),
     },
-    Subject { name: "fifo", by_size: false, hits: fifo },
+    Subject { name: "fifo", by_size: true, hits: fifo },
     Subject {
         name: "opt-bypass",
         by_size: false,
@@ -48,6 +48,8 @@ pub(super) const SUBJECTS: &[Subject] = &[
     Subject { name: "foyer, S3-FIFO", by_size: false, hits: crate::peers::hit_ratio::foyer_s3fifo },
     #[cfg(feature = "peers")]
     Subject { name: "foyer, LFU", by_size: false, hits: crate::peers::hit_ratio::foyer_lfu },
+    #[cfg(feature = "peers")]
+    Subject { name: "cached, LRU", by_size: false, hits: crate::peers::hit_ratio::cached },
 ];
 
 /// Requests that `get` answers; `insert` follows one that it does not.
@@ -87,18 +89,25 @@ fn ours(workload: &Workload, capacity: u64, policy: EvictionPolicy, shards: Opti
 }
 
 fn fifo(workload: &Workload, capacity: u64) -> u64 {
-    let cache = std::cell::RefCell::new(LinkedHashMap::new());
-    replay(
-        &workload.requests,
-        |key| cache.borrow().contains_key(&key),
-        |key| {
-            let mut cache = cache.borrow_mut();
-            if cache.len() as u64 == capacity {
-                cache.pop_front();
-            }
-            cache.insert(key, ());
-        },
-    )
+    let (mut cache, mut held, mut hits) = (LinkedHashMap::new(), 0, 0);
+    for (at, key) in workload.requests.iter().enumerate() {
+        if cache.contains_key(key) {
+            hits += 1;
+            continue;
+        }
+        let size = workload.sizes.as_ref().map_or(1, |sizes| sizes[at].into());
+        if size > capacity {
+            continue;
+        }
+        while held + size > capacity
+            && let Some((_, gone)) = cache.pop_front()
+        {
+            held -= gone;
+        }
+        held += size;
+        cache.insert(*key, size);
+    }
+    hits
 }
 
 fn hashlink(workload: &Workload, capacity: u64) -> u64 {

@@ -30,9 +30,9 @@ pub(crate) struct Requests {
 
 impl Requests {
     /// One request after the other, of names that are there.
-    pub(crate) fn hits(names: Arc<[String]>) -> Self {
+    pub(crate) fn hits(stores: &Filled) -> Self {
         Self {
-            names,
+            names: stores.names(),
             there: true,
             random: fastrand::Rng::with_seed(1),
             burst: usize::MAX,
@@ -42,8 +42,8 @@ impl Requests {
     }
 
     /// The same, of names that are not there.
-    pub(crate) fn misses(names: Arc<[String]>) -> Self {
-        Self { there: false, ..Self::hits(names) }
+    pub(crate) fn misses(stores: &Filled) -> Self {
+        Self { names: stores.strangers(), there: false, ..Self::hits(stores) }
     }
 
     /// So many requests at a time, with a pause before them that is not measured.

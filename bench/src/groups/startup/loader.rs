@@ -14,12 +14,17 @@ const PLANS: usize = 8;
 pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
     for count in [100, 1_000] {
         // An operation is a component. Threads are started anew for each plan: the loader keeps none.
-        bench.case(&format!("a component of {count}"), |case| {
+        bench.case(&format!("a component of {count}, loaded on threads"), |case| {
+            case.threads(std::thread::available_parallelism()?.get());
             case.operations((count * PLANS) as u64);
             subject(case, "declared, loaded on threads", count, |names| {
                 ensure!(plan(names)?.start().join().is_ok(), "all components load");
                 Ok(())
             });
+            Ok(())
+        })?;
+        bench.case(&format!("a component of {count}"), |case| {
+            case.operations((count * PLANS) as u64);
             subject(case, "declared, loaded by the caller", count, |names| {
                 ensure!(plan(names)?.run().is_ok(), "all components load");
                 Ok(())

@@ -126,6 +126,34 @@ impl Loads for Mapped {
     }
 }
 
+/// The same where many ask at once: one of them looks into the tier, and loads.
+pub(super) struct Behind {
+    places: Mutex<HashMap<String, Arc<OnceLock<usize>>>>,
+    home: Mapped,
+}
+
+impl Behind {
+    pub(super) fn new(home: Mapped) -> Self {
+        Self { places: Mutex::default(), home }
+    }
+}
+
+impl Loads for Behind {
+    fn load(&self, name: &str, make: impl FnOnce() -> String + Send + 'static) -> Result<usize> {
+        let place = Arc::clone(self.places.lock().entry(name.to_owned()).or_default());
+        let mut outcome = Ok(());
+        let len = *place.get_or_init(|| {
+            let len = self.home.load(name, make);
+            len.map_err(|error| outcome = Err(error)).unwrap_or_default()
+        });
+        outcome.map(|()| len)
+    }
+
+    fn settle(&self) -> Result<()> {
+        self.home.settle()
+    }
+}
+
 #[cfg(feature = "peers")]
 impl Loads for Moka {
     fn load(&self, name: &str, make: impl FnOnce() -> String + Send + 'static) -> Result<usize> {

@@ -12,7 +12,7 @@ use anyhow::{Result, ensure};
 use super::loads::{Loads, value};
 
 /// Threads that ask for one value at once.
-const STAMPEDE: usize = 8;
+pub(super) const STAMPEDE: usize = 8;
 
 /// A name, and the number of its value.
 pub(super) type Names = Vec<(String, u64)>;
