@@ -103,11 +103,18 @@ struct Expired<K, V, F: FnMut(Gone<K, V>)> {
     told: F,
 }
 
+impl<K, V, F: FnMut(Gone<K, V>)> Expired<K, V, F> {
+    #[cold]
+    fn tell(&mut self) {
+        self.gone.take().map(&mut self.told);
+    }
+}
+
 impl<K, V, F: FnMut(Gone<K, V>)> Drop for Expired<K, V, F> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(gone) = self.gone.take() {
-            (self.told)(gone);
+        if self.gone.is_some() {
+            self.tell();
         }
     }
 }
