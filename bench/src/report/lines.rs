@@ -87,7 +87,7 @@ fn together(subjects: Vec<Subject>) -> Vec<Subject> {
     let mut lines: Vec<Subject> = vec![];
     for (name, points) in subjects {
         let is_same = |line: &[(f64, f64)]| line.iter().zip(&points).all(|(a, b)| (a.1 - b.1).abs() < 0.5);
-        let has_room = |other: &str| other.len() + name.len() <= 18;
+        let has_room = |other: &str| other.len() + name.len() <= 19;
         match lines.iter_mut().find(|(other, line)| is_same(line) && has_room(other)) {
             Some((other, _)) => *other += &format!(", {name}"),
             None => lines.push((name, points)),

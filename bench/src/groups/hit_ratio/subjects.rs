@@ -49,7 +49,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
     #[cfg(feature = "peers")]
     Subject { name: "foyer, LFU", by_size: false, hits: crate::peers::hit_ratio::foyer_lfu },
     #[cfg(feature = "peers")]
-    Subject { name: "cached, LRU", by_size: false, hits: crate::peers::hit_ratio::cached },
+    Subject { name: "cached", by_size: false, hits: crate::peers::hit_ratio::cached },
 ];
 
 /// Requests that `get` answers; `insert` follows one that it does not.
