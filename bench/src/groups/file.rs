@@ -73,7 +73,7 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
             (Get, Random) => size == 64 * KB || size == MB,
             (Put, Text) => compression == Lz4 || size == 64 * KB || size == MB,
             (Put, Random) => size == MB,
-            (Read | Write, Text) => size == 16 * MB || size == MB && compression == Lz4,
+            (Read | Write, Text) => compression == Lz4 || size == 16 * MB,
             (Read | Write, Random) => size == 16 * MB && compression == Lz4,
         };
         if !is_wanted {
