@@ -41,3 +41,14 @@ fn there_are_at_most_two_ghosts_for_each_entry_however_many_categories() {
     }
     assert_eq!(checked(), 0);
 }
+
+#[test]
+fn hashes_that_differ_in_some_bits_alone_are_spread_over_all_shards() {
+    let unbounded = || Quota::new(u64::MAX, u64::MAX);
+    let store = Store::<u64, u64>::new(8, unbounded(), unbounded(), EvictionPolicy::Lru);
+    for shift in [0, 8, 16, 24, 32, 40, 48, 51] {
+        let mut hashes = [0; 8];
+        (0..8_000).for_each(|number| hashes[store.index(number << shift)] += 1);
+        assert!(hashes.iter().all(|many| (900..=1_100).contains(many)), "from bit {shift} on: {hashes:?}");
+    }
+}
