@@ -67,7 +67,7 @@ fn get(bench: &mut Bench<'_>) -> Result<()> {
     })?;
     for (size, name) in [(256, "256 B"), (1_024, "1 KB"), (16_384, "16 KB")] {
         for threads in [1, 2] {
-            for (what, requests) in [("", Requests::hits as Asked), (", miss", Requests::misses)] {
+            for (what, requests) in ASKED {
                 bench.case(&format!("get {name}{what}"), |case| {
                     random_reads(case, &stores.of(FEW, size)?, threads, requests)
                 })?;
@@ -78,7 +78,7 @@ fn get(bench: &mut Bench<'_>) -> Result<()> {
         return Ok(());
     }
     for threads in [1, 2] {
-        for (what, requests) in [("", Requests::hits as Asked), (", miss", Requests::misses)] {
+        for (what, requests) in ASKED {
             bench.case(&format!("get 1 KB of 1 M entries{what}"), |case| {
                 random_reads(case, &stores.of(MANY, 1_024)?, threads, requests)
             })?;
@@ -87,8 +87,11 @@ fn get(bench: &mut Bench<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Makes requests of a store: for what is there, or for what is not.
+/// Makes requests of a store.
 type Asked = fn(&Filled) -> Requests;
+
+/// For what is there, and for what is not.
+const ASKED: [(&str, Asked); 2] = [("", Requests::hits), (", miss", Requests::misses)];
 
 fn random_reads(case: &mut Case<'_>, stores: &Rc<Filled>, threads: usize, requests: Asked) -> Result<()> {
     case.threads(threads);
