@@ -84,9 +84,10 @@ pub(crate) enum Order<K, V> {
 }
 
 impl<K, V> Order<K, V> {
-    pub(crate) fn new(policy: EvictionPolicy) -> Self {
+    /// For a group that begins at this tick of its shard.
+    pub(crate) fn new(policy: EvictionPolicy, tick: u32) -> Self {
         match policy {
-            EvictionPolicy::Adaptive => Self::Adaptive(Adaptive::default()),
+            EvictionPolicy::Adaptive => Self::Adaptive(Adaptive::new(tick)),
             EvictionPolicy::Lru => Self::Lru(Lru::default()),
         }
     }

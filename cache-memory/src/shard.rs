@@ -21,6 +21,7 @@ pub(crate) struct Shard<K, V> {
 
 /// By index of the group; `None` where nothing was stored yet. The first is at hand: a cache for use alone has no other.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Groups<K, V> {
     first: Option<Portion<K, V>>,
     others: Vec<Option<Box<Portion<K, V>>>>,
@@ -47,6 +48,7 @@ impl Counts {
 
 /// The entries of one group.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Portion<K, V> {
     pub(crate) order: Order<K, Slot<V>>,
     pub(crate) group: Arc<Group>,
@@ -105,9 +107,10 @@ impl<K, V> Groups<K, V> {
         self.first.iter_mut().chain(self.others.iter_mut().flatten().map(Box::as_mut))
     }
 
-    pub(crate) fn of(&mut self, group: &Arc<Group>, policy: EvictionPolicy) -> &mut Portion<K, V> {
+    /// Those of a group, which may begin at this tick.
+    pub(crate) fn of(&mut self, group: &Arc<Group>, policy: EvictionPolicy, tick: u32) -> &mut Portion<K, V> {
         let portion = || Portion {
-            order: Order::new(policy),
+            order: Order::new(policy, tick),
             group: group.clone(),
             held: Held::default(),
             earliest: Deadline::NEVER,

@@ -225,7 +225,7 @@ impl<K: Eq, V> Store<K, V> {
             }
             let tick = shard.counts.requests();
             // One that is replaced gives its place and its room: no other has to go for it.
-            let portion = shard.groups.of(group, self.policy);
+            let portion = shard.groups.of(group, self.policy, tick);
             let can_be = |old| self.resize(group, old, weight).is_ok();
             let mut room = match portion.replace(&mut entry, now, tick, can_be) {
                 Ok(()) => {
@@ -255,7 +255,7 @@ impl<K: Eq, V> Store<K, V> {
             match room {
                 Ok(()) => {
                     shard.counts.insertions += 1;
-                    shard.groups.of(group, self.policy).insert(entry, tick);
+                    shard.groups.of(group, self.policy, tick).insert(entry, tick);
                     if !gone.is_empty() {
                         shard.forget_surplus();
                     }

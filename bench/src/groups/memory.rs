@@ -143,7 +143,6 @@ fn mix<C: Cache + Sync + 'static>(case: &mut Case<'_>, threads: usize, missed: M
     let cache = C::new(KEYS / 10);
     let picks: Vec<Vec<u32>> =
         (0..threads as u64).map(|seed| Zipf::new(KEYS, 0.99, seed).take(1 << 18).collect()).collect();
-    let value: Value = Arc::new(0);
     case.subject(C::NAME, move |times| {
         let share = times / threads as u64;
         if share == 0 {
@@ -156,7 +155,8 @@ fn mix<C: Cache + Sync + 'static>(case: &mut Case<'_>, threads: usize, missed: M
                 let insert =
                     turn % 20 == 0 || black_box(cache.get(key)).is_none() && missed == Missed::Inserted;
                 if insert {
-                    cache.insert(key.clone(), value.clone());
+                    // Each a value of its own: threads that counted their clones of one and the same would wait for that.
+                    cache.insert(key.clone(), Arc::new(turn));
                 }
             }
             begun.elapsed()

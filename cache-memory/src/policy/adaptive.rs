@@ -49,7 +49,8 @@
 //! C / 5 requests went by since the last time, or 128 if that is more.
 //!
 //! Several categories of one cache have lists, ghosts and rates each. When room has to be made among them, the one gives
-//! whose next victim has the lowest rate, converted from requests for this category to requests for all.
+//! whose next victim has the lowest rate, converted from requests for this category to requests for all: by its share in
+//! the last C to 2 C of these, or 128 to 256 if that is more.
 //!
 //! ## What each part is worth
 //!
@@ -105,37 +106,40 @@ use super::{
 use crate::store::RemovalCause;
 
 /// See the chapter above.
+// What each request changes comes first, as in the shard: in one cache line with its lock, if the group is alone.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Adaptive<K, V> {
-    /// The queue, and main's lists after it: one for each class.
-    lists: [List<K, V, Note>; CLASSES],
-    ghosts: LinkedHashMap<u64, History, AsItIs>,
-    rates: Rates,
-    /// C: how many entries there were when room was needed last, or as many as there ever were until then.
-    capacity: u32,
-    /// C / 20.
-    burst: u32,
-    /// H.
-    queue_target: f32,
     /// Counts requests: hits and insertions. Wraps, so that ages are right up to 2^32 requests.
     now: u32,
-    /// When rates were drawn last.
-    learned_at: u32,
+    /// C / 20.
+    burst: u32,
+    /// C: how many entries there were when room was needed last, or as many as there ever were until then.
+    capacity: u32,
     /// Evictions until H is judged.
     until_judging: u8,
     /// Nothing had to go yet.
     filling: bool,
+    /// The queue, and main's lists after it: one for each class.
+    lists: [List<K, V, History>; CLASSES],
+    rates: Rates,
+    ghosts: LinkedHashMap<u64, History, AsItIs>,
+    /// H.
+    queue_target: f32,
+    /// When rates were drawn last.
+    learned_at: u32,
+    /// The last two looks at how many requests there were, C or more of the shard's apart, or 128 if that is more.
+    looks: [Look; 2],
 }
 
-/// What is noted of an entry.
+/// How many requests there were, of a group and of its shard. Both wrap.
 #[derive(Debug, Clone, Copy)]
-struct Note {
-    history: History,
-    /// The shard's tick at its last use that counted.
-    tick: u32,
+struct Look {
+    own: u32,
+    shard: u32,
 }
 
-/// What outlives an entry.
+/// What is noted of an entry, and outlives it.
 #[derive(Debug, Clone, Copy)]
 struct History {
     last_use: u32,
@@ -173,9 +177,9 @@ impl History {
 
 /// A use that leaves the entry in its list, written down when it is dropped.
 struct Use<'a, 'found, K, V> {
-    found: &'a mut Found<'found, K, V, Note>,
+    found: &'a mut Found<'found, K, V, History>,
     /// What is noted then; nothing in a burst.
-    after: Option<Note>,
+    after: Option<History>,
     rates: &'a mut Rates,
     now: &'a mut u32,
 }
@@ -184,7 +188,7 @@ impl<K, V> Drop for Use<'_, '_, K, V> {
     #[inline]
     fn drop(&mut self) {
         if let Some(after) = self.after {
-            let last = mem::replace(self.found.get_mut(), after).history;
+            let last = mem::replace(self.found.get_mut(), after);
             self.rates.reused(last.class, last.age(*self.now));
             self.found.to_back();
         }
@@ -192,24 +196,24 @@ impl<K, V> Drop for Use<'_, '_, K, V> {
     }
 }
 
-impl<K, V> Default for Adaptive<K, V> {
-    fn default() -> Self {
+impl<K, V> Adaptive<K, V> {
+    /// For a group that begins at this tick of its shard.
+    pub(super) fn new(tick: u32) -> Self {
         Self {
-            lists: Default::default(),
-            ghosts: LinkedHashMap::default(),
-            rates: Rates::new(1),
-            capacity: 1,
-            burst: 1,
-            queue_target: 1.0,
             now: 0,
-            learned_at: 0,
+            burst: 1,
+            capacity: 1,
             until_judging: 0,
             filling: true,
+            lists: Default::default(),
+            rates: Rates::new(1),
+            ghosts: LinkedHashMap::default(),
+            queue_target: 1.0,
+            learned_at: 0,
+            looks: [Look { own: 0, shard: tick }; 2],
         }
     }
-}
 
-impl<K, V> Adaptive<K, V> {
     fn len(&self) -> usize {
         self.lists.iter().map(List::len).sum()
     }
@@ -237,21 +241,21 @@ impl<K, V> Adaptive<K, V> {
         }
     }
 
-    fn age(&self, note: &Note) -> u32 {
-        note.history.age(self.now)
+    fn age(&self, history: &History) -> u32 {
+        history.age(self.now)
     }
 
-    fn rate(&self, note: &Note) -> f32 {
-        self.rates.rate(note.history.class, self.age(note))
+    fn rate(&self, history: &History) -> f32 {
+        self.rates.rate(history.class, self.age(history))
     }
 
     /// What is noted of the oldest entry of a list.
-    fn oldest(&self, list: usize) -> Option<&Note> {
+    fn oldest(&self, list: usize) -> Option<&History> {
         Some(self.lists[list].oldest()?.1)
     }
 
     /// The list whose oldest entry is main's victim, and what is noted of that.
-    fn main_victim(&self) -> Option<(usize, &Note)> {
+    fn main_victim(&self) -> Option<(usize, &History)> {
         let oldest = MAIN.filter_map(|list| Some((list, self.oldest(list)?)));
         oldest.min_by(|(_, one), (_, other)| {
             self.rate(one).total_cmp(&self.rate(other)).then_with(|| self.age(other).cmp(&self.age(one)))
@@ -276,7 +280,7 @@ impl<K, V> Adaptive<K, V> {
     }
 
     /// The list whose oldest entry goes next, and what is noted of that.
-    fn next(&self) -> Option<(usize, &Note)> {
+    fn next(&self) -> Option<(usize, &History)> {
         let queued = self.oldest(QUEUE).map(|oldest| (QUEUE, oldest));
         if self.queue_is_short() { self.main_victim().or(queued) } else { queued }
     }
@@ -306,7 +310,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
         &mut self,
         hash: u64,
         key: &Q,
-        tick: u32,
+        _: u32,
         stays: impl FnOnce(&V) -> Result<(), RemovalCause>,
         hit: impl FnOnce(&mut V) -> R,
         miss: impl FnOnce(Option<(Entry<K, V>, RemovalCause)>) -> R,
@@ -317,7 +321,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
         // What is asked for most is in the last lists.
         for (list, entries) in self.lists.iter_mut().enumerate().rev() {
             let Some(mut found) = entries.find(hash, key) else { continue };
-            let history = found.get().history;
+            let history = *found.get();
             if let Err(cause) = stays(&found.key().value) {
                 let (entry, _) = found.remove_entry();
                 entries.trim();
@@ -325,15 +329,15 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
                 return miss(Some((entry, cause)));
             }
             let age = history.age(self.now);
-            let after = (age >= self.burst).then(|| Note { history: history.after_use(self.now), tick });
+            let after = (age >= self.burst).then(|| history.after_use(self.now));
             if let Some(after) = after
-                && usize::from(after.history.class) != list
+                && usize::from(after.class) != list
             {
                 let (entry, _) = found.remove_entry();
                 entries.trim();
                 self.rates.reused(history.class, age);
                 self.request();
-                return hit(self.lists[usize::from(after.history.class)].push(entry, after));
+                return hit(self.lists[usize::from(after.class)].push(entry, after));
             }
             let used = Use { found: &mut found, after, rates: &mut self.rates, now: &mut self.now };
             return hit(&mut used.found.key_mut().value);
@@ -348,7 +352,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
         self.lists.iter().rev().find_map(|list| list.get(hash, key)).map(|(entry, _)| &entry.value)
     }
 
-    fn insert(&mut self, entry: Entry<K, V>, tick: u32) {
+    fn insert(&mut self, entry: Entry<K, V>, _: u32) {
         let now = self.now;
         let (history, list) = match self.ghosts.remove(&entry.hash) {
             Some(mut history) => {
@@ -372,7 +376,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
                 (History { last_use: now, class, uses: 1, left: None }, class.into())
             }
         };
-        self.lists[list].push(entry, Note { history, tick });
+        self.lists[list].push(entry, history);
         self.set_capacity(self.len().max(self.capacity as usize));
         self.request();
     }
@@ -392,20 +396,24 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
                 (self.next()?.0, RemovalCause::Evicted)
             }
         };
-        let (entry, note) = self.lists[list].find_oldest()?.remove_entry();
+        let (entry, history) = self.lists[list].find_oldest()?.remove_entry();
         self.lists[list].trim();
-        self.depart(entry.hash, note.history, cause);
+        self.depart(entry.hash, history, cause);
         Some(entry)
     }
 
     fn worth(&mut self, tick: u32) -> Option<f64> {
         self.learn();
+        let look = Look { own: self.now, shard: tick };
+        let [_, last] = self.looks;
+        if look.shard.wrapping_sub(last.shard) >= self.capacity.max(128) {
+            self.looks = [last, look];
+        }
+        let [since, _] = self.looks;
         let (_, next) = self.next()?;
-        // Rates go by the requests of this group alone; how many of the shard's there are to each shows over the longest
-        // time that is known.
-        let oldest = (0..CLASSES).filter_map(|list| self.oldest(list)).max_by_key(|note| self.age(note))?;
-        let own = f64::from(self.age(oldest)) + 1.0;
-        let shard = f64::from(tick.wrapping_sub(oldest.tick)) + 1.0;
+        // Rates go by the requests of this group alone; so many of the shard's there are to each.
+        let own = f64::from(look.own.wrapping_sub(since.own)) + 1.0;
+        let shard = f64::from(look.shard.wrapping_sub(since.shard)) + 1.0;
         // Ticks may have wrapped, but no group has more requests than its shard.
         Some(f64::from(self.rate(next)) * (own / shard).min(1.0))
     }
@@ -425,8 +433,8 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
     fn expire(&mut self, mut dead: impl FnMut(&V) -> bool) -> Vec<Entry<K, V>> {
         let mut expired = vec![];
         for list in 0..CLASSES {
-            for (entry, note) in self.lists[list].extract(&mut dead) {
-                self.depart(entry.hash, note.history, RemovalCause::Expired);
+            for (entry, history) in self.lists[list].extract(&mut dead) {
+                self.depart(entry.hash, history, RemovalCause::Expired);
                 expired.push(entry);
             }
             self.lists[list].trim();

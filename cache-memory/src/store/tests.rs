@@ -35,8 +35,8 @@ fn there_are_at_most_two_ghosts_for_each_entry_however_many_categories() {
         }
     }
     assert!(checked() > ENTRIES);
-    for key in 0..ENTRIES {
-        store.remove(Address { group: GROUPS - 1, hash: hash(key), key: &key }, now, &Unguarded);
+    for (group, key) in (0..GROUPS).flat_map(|group| (0..ENTRIES).map(move |key| (group, key))) {
+        store.remove(Address { group, hash: hash(key), key: &key }, now, &Unguarded);
         checked();
     }
     assert_eq!(checked(), 0);

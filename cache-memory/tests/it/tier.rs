@@ -67,10 +67,10 @@ fn copies_use_free_room_but_push_out_only_their_share() {
         bench.put(&bench.copies, &format!("k{i}"));
     }
     assert_eq!(bench.entries(), (0, 10), "the room is free");
-    for i in 0..10 {
+    for i in 0..20 {
         bench.put(&bench.home, &format!("k{i}"));
     }
-    assert_eq!(bench.entries(), (10, 0), "the least recently used go, copies here");
+    assert_eq!(bench.entries(), (10, 0), "the coldest go, copies here");
     for i in 0..20 {
         bench.put(&bench.copies, &format!("k{i}"));
     }
@@ -261,24 +261,48 @@ fn observer_may_use_a_category_that_is_new() {
 
 #[test]
 fn scan_in_one_category_does_not_take_the_room_of_another() {
+    let [used, scanned] = [category(0, "used"), category(1, "scanned")];
     let tier = MemoryTier::builder().max_entries(200).shards(1).build().unwrap();
-    let [used, scanned] =
-        [(0, "used"), (1, "scanned")].map(|(n, name)| Category::new(n, name, Route::memory()).unwrap());
-    let entry = Entry::from_bytes(Bytes::new(), 0);
-    let request = |category: &Arc<Category>, number: u32| {
-        let name = number.to_string();
-        let key = Key::new(category, &name).unwrap();
-        let hit = tier.get(&key).unwrap().is_some();
-        if !hit {
-            tier.put(&key, &entry, &Unguarded).unwrap();
-        }
-        hit
-    };
     let mut random = fastrand::Rng::with_seed(1);
     let mut hits = 0;
     for at in 0..60_000 {
-        hits += u32::from(request(&used, random.u32(..400)) && at >= 20_000);
-        request(&scanned, at);
+        hits += u32::from(request(&tier, &used, random.u32(..400)) && at >= 20_000);
+        request(&tier, &scanned, at);
     }
     assert!(hits > 13_000, "{hits} of 40,000, at most half of which can be");
+}
+
+#[test]
+fn room_follows_the_requests_from_one_category_to_another() {
+    let categories = [category(0, "first"), category(1, "second")];
+    let tier = MemoryTier::builder().max_entries(1_000).shards(1).build().unwrap();
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut hits = |most_of, requests| {
+        let mut one = || {
+            let chosen = if random.u32(..10) > 0 { most_of } else { 1 - most_of };
+            let up_to = random.u32(1..=1_000);
+            request(&tier, &categories[chosen], random.u32(..up_to))
+        };
+        (0..requests).filter(|_| one()).count()
+    };
+    hits(0, 10_000);
+    let meanwhile = hits(1, 2_000);
+    assert!(meanwhile > 1_250, "{meanwhile} of 2,000: as many of those that come first cannot be");
+    let then = hits(1, 10_000);
+    assert!(then > 8_800, "{then} of 10,000");
+}
+
+fn category(number: u32, name: &str) -> Arc<Category> {
+    Category::new(number, name, Route::memory()).unwrap()
+}
+
+/// Whether it was there; it is now.
+fn request(tier: &MemoryTier, category: &Arc<Category>, number: u32) -> bool {
+    let name = number.to_string();
+    let key = Key::new(category, &name).unwrap();
+    let hit = tier.get(&key).unwrap().is_some();
+    if !hit {
+        tier.put(&key, &Entry::from_bytes(Bytes::new(), 0), &Unguarded).unwrap();
+    }
+    hit
 }

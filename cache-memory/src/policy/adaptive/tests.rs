@@ -12,11 +12,11 @@ struct Cache {
 
 impl Cache {
     fn new(capacity: usize) -> Self {
-        Self { policy: Adaptive::default(), capacity }
+        Self { policy: Adaptive::new(0), capacity }
     }
 
-    fn note(&self, key: u64) -> Option<Note> {
-        self.policy.lists.iter().find_map(|list| list.get(hash(key), &key)).map(|(_, note)| *note)
+    fn history(&self, key: u64) -> Option<History> {
+        self.policy.lists.iter().find_map(|list| list.get(hash(key), &key)).map(|(_, history)| *history)
     }
 
     /// Whether `key` was there; it is now.
@@ -103,7 +103,7 @@ fn use_in_a_burst_changes_nothing() {
     let mut cache = Cache::new(100);
     cache.hits(0..100);
     let state = |cache: &Cache| {
-        let History { last_use, class, uses, .. } = cache.note(97).unwrap().history;
+        let History { last_use, class, uses, .. } = cache.history(97).unwrap();
         (cache.keys(), last_use, class, uses)
     };
     let before = state(&cache);
@@ -148,7 +148,7 @@ fn room_that_entries_left_in_one_list_is_given_back() {
 fn entry_that_was_removed_and_comes_back_keeps_its_history() {
     let mut cache = Cache::new(10);
     cache.hits((0..10).cycle().take(20));
-    let uses = |cache: &Cache| cache.note(3).unwrap().history.uses;
+    let uses = |cache: &Cache| cache.history(3).unwrap().uses;
     let before = uses(&cache);
     cache.remove(3, RemovalCause::Removed);
     cache.insert(3);
@@ -193,7 +193,7 @@ proptest! {
             prop_assert!(cache.policy.ghosts.len() <= capacity);
             prop_assert!(cache.policy.queue_target >= 1.0);
             for (list, keys) in (0..).zip(&lists).skip(1) {
-                let class = |&key: &u64| cache.note(key).unwrap().history.class;
+                let class = |&key: &u64| cache.history(key).unwrap().class;
                 prop_assert!(keys.iter().map(class).all(|class| class == list), "a class has a list of its own");
             }
         }
