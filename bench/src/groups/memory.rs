@@ -24,6 +24,9 @@ const ENTRIES: usize = 500;
 /// Keys of the mix; one tenth of them fit.
 const KEYS: usize = 100_000;
 
+/// Requests of the mix, until they begin again.
+const PICKS: usize = 1 << 18;
+
 pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
     bench.case("hit", |case| {
         case.counted();
@@ -47,6 +50,16 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
     bench.case("hit, latency of 100", |case| {
         case.batches(500);
         for_each_cache!(hit(case));
+        Ok(())
+    })?;
+    bench.case("insert, evicting, latency of 100", |case| {
+        case.batches(500);
+        for_each_cache!(insert(case));
+        Ok(())
+    })?;
+    bench.case("95 % get and 5 % insert, latency of 100", |case| {
+        case.batches(500);
+        for_each_cache!(mix(case, 1, Missed::Left));
         Ok(())
     })?;
     for threads in 1..=2 {
@@ -139,42 +152,44 @@ enum Missed {
 
 /// Nineteen reads and one insertion, of keys whose popularity is Zipf's (0.99).
 fn mix<C: Cache + Sync + 'static>(case: &mut Case<'_>, threads: usize, missed: Missed) {
-    let keys: Arc<[String]> = keys(KEYS).into();
+    let keys = keys(KEYS);
     let cache = C::new(KEYS / 10);
-    let picks: Vec<Vec<u32>> =
-        (0..threads as u64).map(|seed| Zipf::new(KEYS, 0.99, seed).take(1 << 18).collect()).collect();
+    let side = |seed| (0, Zipf::new(KEYS, 0.99, seed).take(PICKS).collect());
+    let mut sides: Vec<(usize, Vec<u32>)> = (0..threads as u64).map(side).collect();
     case.subject(C::NAME, move |times| {
         let share = times / threads as u64;
         if share == 0 {
             return Ok(Duration::ZERO);
         }
-        let work = |picks: &[u32]| {
+        let work = |(turn, picks): &mut (usize, Vec<u32>)| {
             let begun = Instant::now();
-            for (turn, &pick) in (0..share).zip(picks.iter().cycle()) {
-                let key = &keys[pick as usize];
+            for _ in 0..share {
+                let key = &keys[picks[*turn % PICKS] as usize];
                 let insert =
-                    turn % 20 == 0 || black_box(cache.get(key)).is_none() && missed == Missed::Inserted;
+                    *turn % 20 == 0 || black_box(cache.get(key)).is_none() && missed == Missed::Inserted;
                 if insert {
                     // Each a value of its own: threads that counted their clones of one and the same would wait for that.
-                    cache.insert(key.clone(), Arc::new(turn));
+                    cache.insert(key.clone(), Arc::new(*turn as u64));
                 }
+                *turn += 1;
             }
             begun.elapsed()
         };
-        if let [picks] = &picks[..] {
-            return Ok(work(picks));
+        if let [side] = &mut sides[..] {
+            return Ok(work(side));
         }
-        let start = Barrier::new(threads);
-        let mut took = vec![Duration::ZERO; threads];
+        let start = &Barrier::new(threads);
         std::thread::scope(|scope| {
-            for (picks, took) in picks.iter().zip(&mut took) {
-                scope.spawn(|| {
+            let started = sides.iter_mut().map(|side| {
+                scope.spawn(move || {
                     start.wait();
-                    *took = work(picks);
-                });
-            }
-        });
-        Ok(took.into_iter().max().unwrap_or_default())
+                    work(side)
+                })
+            });
+            let threads: Vec<_> = started.collect();
+            let took = threads.into_iter().map(|thread| thread.join().expect("no cache panics"));
+            Ok(took.max().unwrap_or_default())
+        })
     });
 }
 

@@ -36,13 +36,16 @@ const PAUSE: Duration = Duration::from_millis(8);
 /// Rounds where no limit is at stake.
 const ROUNDS: usize = 11;
 
+/// Sizes of values.
+const SIZES: [(usize, &str); 3] = [(256, "256 B"), (1_024, "1 KB"), (16_384, "16 KB")];
+
 pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
-    get(bench)?;
-    insert(bench)
+    let mut stores = Stores::default();
+    get(bench, &mut stores)?;
+    insert(bench, &mut stores)
 }
 
-fn get(bench: &mut Bench<'_>) -> Result<()> {
-    let mut stores = Stores::default();
+fn get(bench: &mut Bench<'_>, stores: &mut Stores) -> Result<()> {
     bench.case("get 1 KB, bursts of 100", |case| {
         // The pauses take much longer than what is measured.
         case.operations(500);
@@ -65,23 +68,19 @@ fn get(bench: &mut Bench<'_>) -> Result<()> {
         stores.peers(case, 1, &requests);
         Ok(())
     })?;
-    for (size, name) in [(256, "256 B"), (1_024, "1 KB"), (16_384, "16 KB")] {
-        for threads in [1, 2] {
-            for (what, requests) in ASKED {
-                bench.case(&format!("get {name}{what}"), |case| {
-                    random_reads(case, &stores.of(FEW, size)?, threads, requests)
-                })?;
+    for (count, of) in [(FEW, ""), (MANY, " of 1 M entries")] {
+        for (size, name) in SIZES {
+            if count == MANY && (size == 16_384 || bench.options().quick) {
+                // They would take 16 GB, in each of the stores.
+                continue;
             }
-        }
-    }
-    if bench.options().quick {
-        return Ok(());
-    }
-    for threads in [1, 2] {
-        for (what, requests) in ASKED {
-            bench.case(&format!("get 1 KB of 1 M entries{what}"), |case| {
-                random_reads(case, &stores.of(MANY, 1_024)?, threads, requests)
-            })?;
+            for threads in [1, 2] {
+                for (what, requests) in ASKED {
+                    bench.case(&format!("get {name}{of}{what}"), |case| {
+                        random_reads(case, &stores.of(count, size)?, threads, requests)
+                    })?;
+                }
+            }
         }
     }
     Ok(())
@@ -103,42 +102,45 @@ fn random_reads(case: &mut Case<'_>, stores: &Rc<Filled>, threads: usize, reques
     Ok(())
 }
 
-fn insert(bench: &mut Bench<'_>) -> Result<()> {
+fn insert(bench: &mut Bench<'_>, stores: &mut Stores) -> Result<()> {
     let scale = if bench.options().quick { 5 } else { 1 };
-    for (name, size, inserted, rounds, threads) in [
-        ("insert 1 KB, batched, sustained", 1_024, 10_000, 11, 1),
-        ("insert 1 KB, batched, sustained", 1_024, 10_000, 5, 2),
-        ("insert 256 B, batched", 256, 10_000, 5, 1),
-        ("insert 16 KB, batched", 16_384, 1_000, 5, 1),
-    ] {
-        bench.case(name, |case| {
+    let inserted = |size| if size == 16_384 { 1_000 / scale } else { 10_000 / scale };
+    for (size, name) in SIZES {
+        for threads in [1, 2] {
+            bench.case(&format!("insert {name}, batched, sustained"), |case| {
+                case.threads(threads);
+                case.operations(inserted(size));
+                // A limit is at stake.
+                case.rounds(if (size, threads) == (1_024, 1) { 11 } else { 5 });
+                one_by_one(Insertion::new(case, size, threads)?)
+            })?;
+        }
+    }
+    for threads in [1, 2] {
+        if bench.options().quick {
+            break;
+        }
+        bench.case("insert 1 KB among 1 M entries, batched", |case| {
             case.threads(threads);
-            case.operations(inserted / scale);
-            case.rounds(rounds);
-            let mut insertion = Insertion::new(case, size, threads)?;
-            // With the flush at the end of a turn. What comes while a batch is committed makes the next one, which is
-            // larger than the thousand entries that start a commit.
-            insertion.ours(Durability::default(), 1)?;
-            insertion.statement("a transaction each, same tables", 1)?;
-            insertion.statement("one transaction, same tables", usize::MAX)?;
-            insertion.statement("a transaction for 1,000, same tables", 1_000)?;
-            #[cfg(feature = "peers")]
-            insertion.peers()?;
-            Ok(())
+            case.operations(inserted(1_024));
+            case.rounds(5);
+            one_by_one(Insertion::new(case, 1_024, threads)?.among(&stores.of(MANY, 1_024)?))
         })?;
     }
-    for (name, size, inserted) in [("256 B", 256, 10_000), ("1 KB", 1_024, 10_000), ("16 KB", 16_384, 1_000)]
-    {
-        bench.case(&format!("put_many {name}, 100 at once"), |case| {
-            case.operations(inserted / scale);
-            case.rounds(5);
-            let mut insertion = Insertion::new(case, size, 1)?;
-            insertion.ours(Durability::default(), 100)?;
-            insertion.statement("one transaction, same tables", usize::MAX)?;
-            #[cfg(feature = "peers")]
-            insertion.peers()?;
-            Ok(())
-        })?;
+    for (size, name) in SIZES {
+        for threads in [1, 2] {
+            bench.case(&format!("put_many {name}, 100 at once"), |case| {
+                case.threads(threads);
+                case.operations(inserted(size));
+                case.rounds(5);
+                let mut insertion = Insertion::new(case, size, threads)?;
+                insertion.ours(Durability::default(), 100)?;
+                insertion.statement("one transaction, same tables", usize::MAX)?;
+                #[cfg(feature = "peers")]
+                insertion.peers()?;
+                Ok(())
+            })?;
+        }
     }
     bench.case("insert 1 KB, immediate", |case| {
         case.operations(100);
@@ -150,4 +152,16 @@ fn insert(bench: &mut Bench<'_>) -> Result<()> {
         insertion.immediate_peers()?;
         Ok(())
     })
+}
+
+/// With the flush at the end of a turn. What comes while a batch is committed makes the next one, which is larger than the
+/// thousand entries that start a commit.
+fn one_by_one(mut insertion: Insertion<'_, '_>) -> Result<()> {
+    insertion.ours(Durability::default(), 1)?;
+    insertion.statement("a transaction each, same tables", 1)?;
+    insertion.statement("one transaction, same tables", usize::MAX)?;
+    insertion.statement("a transaction for 1,000, same tables", 1_000)?;
+    #[cfg(feature = "peers")]
+    insertion.peers()?;
+    Ok(())
 }

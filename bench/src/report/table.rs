@@ -19,7 +19,11 @@ pub(super) fn of<'r>(cases: impl Iterator<Item = &'r [Row]>) -> String {
         for (index, row) in case.iter().enumerate() {
             let name = truncate_str(&row.subject, 41, "…");
             let (median, ratio, spread) = (row.unit.show(row.median), ratio(row), spread(row));
-            let counted = row.instructions.map_or_else(String::new, |count| format!("{count:.0} instr."));
+            let counted = match row.instructions {
+                Some(count) => format!("{count:.0} instr."),
+                None if row.p99 < row.max => format!("p99 {}", row.unit.show(row.p99)),
+                None => String::new(),
+            };
             let mut name = style(format!("{name}{:pad$}", "", pad = 41 - name.chars().count()));
             if role(&row.subject, index) == Role::Ours {
                 name = name.cyan();

@@ -1,6 +1,11 @@
 //! Stores that hold the same entries, and their readers.
 
-use std::{collections::BTreeMap, path::PathBuf, rc::Rc, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::Arc,
+};
 
 use anyhow::Result;
 use tempfile::TempDir;
@@ -65,6 +70,21 @@ impl Filled {
 
     pub(super) fn strangers(&self) -> Arc<[String]> {
         self.rows.strangers()
+    }
+
+    /// The file of the tier.
+    pub(super) fn sqlite(&self) -> &Path {
+        &self.sqlite
+    }
+
+    #[cfg(feature = "peers")]
+    pub(super) fn redb(&self) -> Redb {
+        self.redb.clone()
+    }
+
+    #[cfg(feature = "peers")]
+    pub(super) fn fjall(&self) -> Fjall {
+        self.fjall.clone()
     }
 
     /// The tier.

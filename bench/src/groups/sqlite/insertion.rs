@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use warmstart::sqlite::{Durability, SqliteCache};
 
 use super::{
-    Ours, Row, Rows,
+    Filled, Ours, Row, Rows,
     statement::{Statement, Transaction},
 };
 use crate::bench::Case;
@@ -26,31 +26,44 @@ pub(crate) trait Writer {
     fn write(&mut self, rows: &[Row]) -> Result<Duration>;
 }
 
-/// Subjects that insert new entries. Each begins with an empty store, which grows from turn to turn by as many entries
-/// as those of the others.
+/// Subjects that insert new entries. The store of each grows from turn to turn by as many as those of the others.
 pub(super) struct Insertion<'c, 's> {
     case: &'c mut Case<'s>,
     rows: Rc<Rows>,
-    folder: Rc<TempDir>,
-    stores: usize,
+    place: Place,
+    subjects: u64,
     threads: usize,
+}
+
+/// Where they are inserted.
+#[derive(Clone)]
+enum Place {
+    /// Into a store for each subject, empty at first.
+    Empty(Rc<TempDir>),
+    /// Into the stores of others.
+    Filled(Rc<Filled>),
 }
 
 impl<'c, 's> Insertion<'c, 's> {
     pub(super) fn new(case: &'c mut Case<'s>, size: usize, threads: usize) -> Result<Self> {
-        let (rows, folder) = (Rc::new(Rows::new(0, size)), Rc::new(tempfile::tempdir()?));
-        Ok(Self { case, rows, folder, stores: 0, threads })
+        let place = Place::Empty(Rc::new(tempfile::tempdir()?));
+        Ok(Self { case, rows: Rc::new(Rows::new(0, size)), place, subjects: 0, threads })
+    }
+
+    /// Among entries of this size that are there. The tier and the statements share a file.
+    pub(super) fn among(self, filled: &Rc<Filled>) -> Self {
+        Self { place: Place::Filled(Rc::clone(filled)), ..self }
     }
 
     pub(super) fn ours(&mut self, durability: Durability, at_once: usize) -> Result<()> {
-        let ours = Ours::open(&self.path(), SqliteCache::options().durability(durability))?;
+        let ours = Ours::open(&self.sqlite(), SqliteCache::options().durability(durability))?;
         self.subject("SqliteCache", vec![ours.at_once(at_once); self.threads]);
         Ok(())
     }
 
     /// The floor, with so many rows in a transaction.
     pub(super) fn statement(&mut self, name: &str, at_once: usize) -> Result<()> {
-        let path = self.path();
+        let path = self.sqlite();
         let open = |_| Ok(Statement::open(&path, Transaction::Each)?.at_once(at_once));
         self.subject(name, (0..self.threads).map(open).collect::<Result<_>>()?);
         Ok(())
@@ -59,11 +72,11 @@ impl<'c, 's> Insertion<'c, 's> {
     /// In as large transactions as there can be.
     #[cfg(feature = "peers")]
     pub(super) fn peers(&mut self) -> Result<()> {
-        let redb = Redb::open(&self.path())?;
+        let redb = self.redb()?;
         self.subject("redb, one transaction, synced", vec![redb; self.threads]);
-        let redb = Redb::open(&self.path())?.not_durable();
+        let redb = self.redb()?.not_durable();
         self.subject("redb, one transaction, not durable", vec![redb; self.threads]);
-        let fjall = Fjall::open(&self.path())?;
+        let fjall = self.fjall()?;
         self.subject("fjall", vec![fjall; self.threads]);
         Ok(())
     }
@@ -71,24 +84,51 @@ impl<'c, 's> Insertion<'c, 's> {
     /// A transaction for each.
     #[cfg(feature = "peers")]
     pub(super) fn immediate_peers(&mut self) -> Result<()> {
-        let redb = Redb::open(&self.path())?.at_once(1);
+        let redb = self.redb()?.at_once(1);
         self.subject("redb, synced each", vec![redb]);
-        let redb = Redb::open(&self.path())?.at_once(1).not_durable();
+        let redb = self.redb()?.at_once(1).not_durable();
         self.subject("redb, not durable", vec![redb]);
-        let fjall = Fjall::open(&self.path())?;
+        let fjall = self.fjall()?;
         self.subject("fjall", vec![fjall]);
         Ok(())
     }
 
-    fn path(&mut self) -> PathBuf {
-        self.stores += 1;
-        self.folder.path().join(format!("store {}", self.stores))
+    #[cfg(feature = "peers")]
+    fn redb(&self) -> Result<Redb> {
+        match &self.place {
+            Place::Empty(folder) => Redb::open(&self.path_in(folder)),
+            Place::Filled(filled) => Ok(filled.redb()),
+        }
+    }
+
+    #[cfg(feature = "peers")]
+    fn fjall(&self) -> Result<Fjall> {
+        match &self.place {
+            Place::Empty(folder) => Fjall::open(&self.path_in(folder)),
+            Place::Filled(filled) => Ok(filled.fjall()),
+        }
+    }
+
+    fn sqlite(&self) -> PathBuf {
+        match &self.place {
+            Place::Empty(folder) => self.path_in(folder),
+            Place::Filled(filled) => filled.sqlite().to_owned(),
+        }
+    }
+
+    fn path_in(&self, folder: &TempDir) -> PathBuf {
+        folder.path().join(format!("store {}", self.subjects))
     }
 
     /// Writers into one store, each on a thread of its own with its share of the rows.
     fn subject(&mut self, name: &str, writers: Vec<impl Writer + Send + 's>) {
-        let mut held =
-            Held { writers, rows: Rc::clone(&self.rows), next: 0, _folder: Rc::clone(&self.folder) };
+        let next = match &self.place {
+            Place::Empty(_) => 0,
+            // Names that no other subject uses.
+            Place::Filled(_) => (self.subjects + 1) * 100_000_000,
+        };
+        self.subjects += 1;
+        let mut held = Held { writers, rows: Rc::clone(&self.rows), next, _place: self.place.clone() };
         self.case.subject(name, move |times| held.write(times));
     }
 }
@@ -98,7 +138,7 @@ struct Held<W> {
     writers: Vec<W>,
     rows: Rc<Rows>,
     next: u64,
-    _folder: Rc<TempDir>,
+    _place: Place,
 }
 
 impl<W: Writer + Send> Held<W> {
