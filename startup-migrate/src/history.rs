@@ -27,12 +27,17 @@ pub(crate) struct Row {
 
 /// Whether the database says of itself that exactly this set was applied.
 pub(crate) fn is_recorded(db: &Connection, digest: u64, last: i32) -> rusqlite::Result<bool> {
-    let asked = db.prepare(
-        "SELECT 1 FROM startup_migrate_state
-         WHERE digest = ?1 AND (SELECT max(version) FROM refinery_schema_history) = ?2",
+    // The history is looked into too: one that was dropped and made again has no triggers. To prepare a condition would take
+    // longer than to compare here, and what is prepared is kept for when the connection is asked again.
+    let asked = db.prepare_cached(
+        "SELECT digest, (SELECT max(version) FROM refinery_schema_history) FROM startup_migrate_state",
     );
-    match asked {
-        Ok(mut statement) => statement.exists((digest.to_string(), last)),
+    let is_this = |row: &rusqlite::Row<'_>| {
+        let is_digest = row.get_ref(0)? == ValueRef::Text(digest.to_string().as_bytes());
+        Ok(is_digest && row.get_ref(1)? == ValueRef::Integer(last.into()))
+    };
+    match asked.and_then(|mut statement| statement.query_row([], is_this).optional()) {
+        Ok(found) => Ok(found == Some(true)),
         // No such table, most likely; if it is something else, the next question meets it too.
         Err(rusqlite::Error::SqliteFailure(error, _)) if error.extended_code == 1 => Ok(false),
         Err(rusqlite::Error::SqlInputError { .. }) => Ok(false),

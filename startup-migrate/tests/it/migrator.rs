@@ -80,6 +80,25 @@ fn change_of_the_history_by_others_is_seen() {
 }
 
 #[test]
+fn history_that_others_drop_or_make_again_is_seen_by_a_connection_that_was_asked_before() {
+    let (_dir, path) = file();
+    let migrator = Migrator::new(listed());
+    let db = migrator.open(&path).unwrap();
+    let other = Connection::open(&path).unwrap();
+    assert!(migrator.is_current(&db).unwrap());
+    other.execute_batch("ALTER TABLE refinery_schema_history RENAME TO kept").unwrap();
+    assert!(!migrator.is_current(&db).unwrap(), "there is no history");
+    other
+        .execute_batch("CREATE TABLE refinery_schema_history AS SELECT * FROM kept WHERE version = 1")
+        .unwrap();
+    assert!(!migrator.is_current(&db).unwrap(), "version 2 is missing");
+    other.execute_batch("INSERT INTO refinery_schema_history SELECT * FROM kept WHERE version = 2").unwrap();
+    assert!(migrator.is_current(&db).unwrap());
+    other.execute_batch("DROP TABLE startup_migrate_state; DROP TABLE refinery_schema_history").unwrap();
+    assert!(!migrator.is_current(&db).unwrap());
+}
+
+#[test]
 fn without_the_fast_check_each_row_of_the_history_is_compared() {
     let mut db = Connection::open_in_memory().unwrap();
     Migrator::new(listed()).run(&mut db).unwrap();
