@@ -70,8 +70,8 @@ fn get(bench: &mut Bench<'_>, stores: &mut Stores) -> Result<()> {
     })?;
     for (count, of) in [(FEW, ""), (MANY, " of 1 M entries")] {
         for (size, name) in SIZES {
+            // A million of 16 KB would take 16 GB in each of the stores.
             if count == MANY && (size == 16_384 || bench.options().quick) {
-                // They would take 16 GB, in each of the stores.
                 continue;
             }
             for threads in [1, 2] {
