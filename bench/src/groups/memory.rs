@@ -59,7 +59,8 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
     })?;
     bench.case("95 % get and 5 % insert, latency of 100", |case| {
         case.batches(500);
-        for_each_cache!(mix(case, 1, Missed::Left));
+        let asked = Asked::by(1);
+        for_each_cache!(mix(case, &asked, Missed::Left));
         Ok(())
     })?;
     for threads in 1..=2 {
@@ -67,17 +68,18 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
         if bench.is_once() && threads > 1 {
             break;
         }
+        let asked = Asked::by(threads);
         bench.case("95 % get and 5 % insert, Zipf", |case| {
             case.threads(threads);
             if threads == 1 {
                 case.counted();
             }
-            for_each_cache!(mix(case, threads, Missed::Left));
+            for_each_cache!(mix(case, &asked, Missed::Left));
             Ok(())
         })?;
         bench.case("get, or else insert, Zipf", |case| {
             case.threads(threads);
-            for_each_cache!(mix(case, threads, Missed::Inserted));
+            for_each_cache!(mix(case, &asked, Missed::Inserted));
             Ok(())
         })?;
     }
@@ -150,21 +152,35 @@ enum Missed {
     Inserted,
 }
 
-/// Nineteen reads and one insertion, of keys whose popularity is Zipf's (0.99).
-fn mix<C: Cache + Sync + 'static>(case: &mut Case<'_>, threads: usize, missed: Missed) {
-    let keys = keys(KEYS);
+/// What the mix asks for, the same of all caches: what each had of its own would push out that of the others.
+struct Asked {
+    keys: Vec<String>,
+    /// The keys that each thread picks, by Zipf's popularity (0.99).
+    picks: Vec<Vec<u32>>,
+}
+
+impl Asked {
+    fn by(threads: usize) -> Arc<Self> {
+        let picks = (0..threads as u64).map(|seed| Zipf::new(KEYS, 0.99, seed).take(PICKS).collect());
+        Arc::new(Self { keys: keys(KEYS), picks: picks.collect() })
+    }
+}
+
+/// Nineteen reads and one insertion.
+fn mix<C: Cache + Sync + 'static>(case: &mut Case<'_>, asked: &Arc<Asked>, missed: Missed) {
+    let asked = Arc::clone(asked);
     let cache = C::new(KEYS / 10);
-    let side = |seed| (0, Zipf::new(KEYS, 0.99, seed).take(PICKS).collect());
-    let mut sides: Vec<(usize, Vec<u32>)> = (0..threads as u64).map(side).collect();
+    let threads = asked.picks.len();
+    let mut turns = vec![0; threads];
     case.subject(C::NAME, move |times| {
         let share = times / threads as u64;
         if share == 0 {
             return Ok(Duration::ZERO);
         }
-        let work = |(turn, picks): &mut (usize, Vec<u32>)| {
+        let work = |picks: &[u32], turn: &mut usize| {
             let begun = Instant::now();
             for _ in 0..share {
-                let key = &keys[picks[*turn % PICKS] as usize];
+                let key = &asked.keys[picks[*turn % PICKS] as usize];
                 let insert =
                     *turn % 20 == 0 || black_box(cache.get(key)).is_none() && missed == Missed::Inserted;
                 if insert {
@@ -175,15 +191,15 @@ fn mix<C: Cache + Sync + 'static>(case: &mut Case<'_>, threads: usize, missed: M
             }
             begun.elapsed()
         };
-        if let [side] = &mut sides[..] {
-            return Ok(work(side));
+        if let ([picks], [turn]) = (&asked.picks[..], &mut turns[..]) {
+            return Ok(work(picks, turn));
         }
-        let start = &Barrier::new(threads);
+        let (start, work) = (&Barrier::new(threads), &work);
         std::thread::scope(|scope| {
-            let started = sides.iter_mut().map(|side| {
+            let started = asked.picks.iter().zip(&mut turns).map(|(picks, turn)| {
                 scope.spawn(move || {
                     start.wait();
-                    work(side)
+                    work(picks, turn)
                 })
             });
             let threads: Vec<_> = started.collect();
