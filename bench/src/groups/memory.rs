@@ -181,8 +181,8 @@ fn mix<C: Cache + Sync + 'static>(case: &mut Case<'_>, asked: &Arc<Asked>, misse
             let begun = Instant::now();
             for _ in 0..share {
                 let key = &asked.keys[picks[*turn % PICKS] as usize];
-                let insert =
-                    *turn % 20 == 0 || black_box(cache.get(key)).is_none() && missed == Missed::Inserted;
+                let insert = turn.is_multiple_of(20)
+                    || black_box(cache.get(key)).is_none() && missed == Missed::Inserted;
                 if insert {
                     // Each a value of its own: threads that counted their clones of one and the same would wait for that.
                     cache.insert(key.clone(), Arc::new(*turn as u64));

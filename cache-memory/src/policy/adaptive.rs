@@ -106,7 +106,8 @@ use super::{
 use crate::store::RemovalCause;
 
 /// See the chapter above.
-// What each request changes comes first, as in the shard: in one cache line with its lock, if the group is alone.
+// What each request changes comes first, as in the shard: in one cache line with its lock, if the group is alone. What a
+// hit needs of the last list, where most of them are, lies together too.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Adaptive<K, V> {
@@ -120,16 +121,16 @@ pub(crate) struct Adaptive<K, V> {
     until_judging: u8,
     /// Nothing had to go yet.
     filling: bool,
-    /// The queue, and main's lists after it: one for each class.
-    lists: [List<K, V, History>; CLASSES],
-    rates: Rates,
-    ghosts: LinkedHashMap<u64, History, AsItIs>,
     /// H.
     queue_target: f32,
     /// When rates were drawn last.
     learned_at: u32,
     /// The last two looks at how many requests there were, C or more of the shard's apart, or 128 if that is more.
     looks: [Look; 2],
+    /// The queue, and main's lists after it: one for each class.
+    lists: [List<K, V, History>; CLASSES],
+    rates: Rates,
+    ghosts: LinkedHashMap<u64, History, AsItIs>,
 }
 
 /// How many requests there were, of a group and of its shard. Both wrap.

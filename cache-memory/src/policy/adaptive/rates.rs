@@ -20,14 +20,15 @@ const PRIOR: f32 = 8.0;
 /// without. From them follows for each class and age the *rate of reuse*: reuses per request that an entry takes room
 /// for, if it is kept for the time that makes the most of it from here on.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Rates {
+    /// 32 over the capacity, in units of 2^-32.
+    steps: u64,
+    /// The same.
+    scale: f32,
     reused: Table,
     ended: Table,
     rate: Table,
-    /// 32 over the capacity.
-    scale: f32,
-    /// The same in units of 2^-32.
-    steps: u64,
 }
 
 type Table = [[f32; BUCKETS]; CLASSES];
