@@ -16,7 +16,7 @@ use crate::store::RemovalCause;
 #[non_exhaustive]
 pub enum EvictionPolicy {
     /// By measured rates of reuse: resists scans and loops larger than the cache, follows a workload that changes, and
-    /// serves one of recency alone as LRU does. A hit takes some 6 ns longer, and an entry 50 bytes more, most of
+    /// serves one of recency alone as LRU does. A hit takes 5 to 8 ns longer, and an entry 50 bytes more, most of
     /// it for the history of entries that were evicted. How it works is a chapter of the source: `policy/adaptive.rs`.
     #[default]
     Adaptive,

@@ -49,8 +49,8 @@
 //! C / 5 requests went by since the last time, or 128 if that is more.
 //!
 //! Several categories of one cache have lists, ghosts and rates each. When room has to be made among them, the one gives
-//! whose next victim has the lowest rate, converted from requests for this category to requests for all: by its share in
-//! the last C to 2 C of these, or 128 to 256 if that is more.
+//! whose next victim has the lowest rate, converted from requests for this category to requests for all: by its share in at
+//! least the last C of these, or 128 if that is more.
 //!
 //! ## What each part is worth
 //!
