@@ -20,6 +20,7 @@ pub(crate) struct Shard<K, V> {
 }
 
 /// By index of the group; `None` where nothing was stored yet. The first is at hand: a cache for use alone has no other.
+// In this order, as the entries of a group: the policy of the first comes straight after what each request changes.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Groups<K, V> {

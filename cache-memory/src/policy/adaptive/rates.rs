@@ -19,6 +19,7 @@ const PRIOR: f32 = 8.0;
 /// An *observation* is of an entry of some class that was used again at some age, or that was forgotten at that age
 /// without. From them follows for each class and age the *rate of reuse*: reuses per request that an entry takes room
 /// for, if it is kept for the time that makes the most of it from here on.
+// In this order: what a hit reads comes first, beside the list that it was found in.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Rates {
