@@ -59,11 +59,8 @@ pub(crate) trait Policy<K, V> {
     /// What the next one to go is worth, to be compared with those of other groups: in uses per request of the shard.
     fn worth(&mut self, tick: u32) -> Option<f64>;
 
-    /// Of how many entries that left there is a history.
-    fn ghosts(&self) -> usize;
-
-    /// Lets go of the oldest of these.
-    fn forget(&mut self);
+    /// Of at most so many entries that left a history may be kept.
+    fn bound_ghosts(&mut self, most: usize);
 
     /// Takes out all entries that are `dead`.
     fn expire(&mut self, dead: impl FnMut(&V) -> bool) -> Vec<Entry<K, V>>;
@@ -89,6 +86,17 @@ impl<K, V> Order<K, V> {
         match policy {
             EvictionPolicy::Adaptive => Self::Adaptive(Adaptive::new(tick)),
             EvictionPolicy::Lru => Self::Lru(Lru::default()),
+        }
+    }
+}
+
+#[cfg(test)]
+impl<K, V> Order<K, V> {
+    /// Of how many entries that left there is a history.
+    pub(crate) fn ghosts(&self) -> usize {
+        match self {
+            Self::Adaptive(policy) => policy.ghosts(),
+            Self::Lru(_) => 0,
         }
     }
 }
@@ -139,12 +147,8 @@ impl<K, V> Policy<K, V> for Order<K, V> {
         either!(self, policy => policy.worth(tick))
     }
 
-    fn ghosts(&self) -> usize {
-        either!(self, policy => policy.ghosts())
-    }
-
-    fn forget(&mut self) {
-        either!(self, policy => policy.forget());
+    fn bound_ghosts(&mut self, most: usize) {
+        either!(self, policy => policy.bound_ghosts(most));
     }
 
     fn expire(&mut self, dead: impl FnMut(&V) -> bool) -> Vec<Entry<K, V>> {

@@ -168,15 +168,16 @@ impl<K, V> Shard<K, V> {
         Some((&portion.group, weight))
     }
 
-    /// Lets go of histories of entries that left, while there are more than two for each that is there.
-    pub(crate) fn forget_surplus(&mut self) {
-        let most = usize::try_from(2 * self.held(Scope::All).entries).unwrap_or(usize::MAX);
-        let mut ghosts: usize = self.groups.iter().map(|portion| portion.order.ghosts()).sum();
-        while ghosts > most
-            && let Some(portion) = self.groups.iter_mut().max_by_key(|portion| portion.order.ghosts())
-        {
-            portion.order.forget();
-            ghosts -= 1;
+    /// Bounds the histories of entries that left: to two for each that is there. One half of them by what each group
+    /// holds, the other in equal shares: what a group that holds little has lost may still come back.
+    pub(crate) fn bound_ghosts(&mut self) {
+        let share = match self.groups.others.len() as u64 {
+            0 => None,
+            others => Some(self.held(Scope::All).entries / (others + 1)),
+        };
+        for portion in self.groups.iter_mut() {
+            let own = portion.held.entries;
+            portion.order.bound_ghosts(usize::try_from(own + share.unwrap_or(own)).unwrap_or(usize::MAX));
         }
     }
 

@@ -97,6 +97,14 @@ pub(crate) struct DoesNotFit {
     pub(crate) limit: u64,
 }
 
+/// A number whose topmost bits have something of all bits of a hash. That is one for maps: good for one that spreads it by its
+/// lowest bits, while others may hardly differ, if the seed of the process is unlucky. It is a product with 2^64 over the
+/// golden ratio (Knuth, The Art of Computer Programming, volume 3, 6.4).
+#[inline]
+pub(crate) fn spread(hash: u64) -> u64 {
+    hash.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
 /// Tells of an entry when it is dropped: after the lock that was taken later.
 struct Expired<K, V, F: FnMut(Gone<K, V>)> {
     gone: Option<Gone<K, V>>,
@@ -153,7 +161,7 @@ impl<K: Eq, V> Store<K, V> {
             counts.misses += 1;
             return miss();
         };
-        order.get(
+        let value = order.get(
             hash,
             key,
             tick,
@@ -173,7 +181,11 @@ impl<K: Eq, V> Store<K, V> {
                 }
                 miss()
             },
-        )
+        );
+        if expired.gone.is_some() {
+            shard.bound_ghosts();
+        }
+        value
     }
 
     /// [`get`](Self::get) that counts neither as a read nor as a use.
@@ -193,7 +205,9 @@ impl<K: Eq, V> Store<K, V> {
             Some(slot) if slot.is_live(now) => (Some(slot.value.clone()), None),
             Some(_) => {
                 let expired = portion.remove(hash, key, |_| RemovalCause::Expired);
-                (None, expired.map(|gone| self.left(counts, &portion.group, gone)))
+                let expired = expired.map(|gone| self.left(counts, &portion.group, gone));
+                shard.bound_ghosts();
+                (None, expired)
             }
             None => (None, None),
         }
@@ -257,11 +271,12 @@ impl<K: Eq, V> Store<K, V> {
                     shard.counts.insertions += 1;
                     shard.groups.of(group, self.policy, tick).insert(entry, tick);
                     if !gone.is_empty() {
-                        shard.forget_surplus();
+                        shard.bound_ghosts();
                     }
                     return Ok(());
                 }
                 Err(scope) => {
+                    shard.bound_ghosts();
                     drop(shard);
                     self.evict_elsewhere(hash, scope, group, now, gone);
                     was_elsewhere = true;
@@ -291,7 +306,7 @@ impl<K: Eq, V> Store<K, V> {
         let gone =
             portion.remove(hash, key, |slot| slot.stays(now).err().unwrap_or(RemovalCause::Removed))?;
         let gone = self.left(counts, &portion.group, gone);
-        shard.forget_surplus();
+        shard.bound_ghosts();
         Some(gone)
     }
 
@@ -303,7 +318,7 @@ impl<K: Eq, V> Store<K, V> {
             if let Some(portion) = shard.groups.get_mut(group) {
                 let cleared = portion.clear();
                 self.gather(&mut all, &portion.group, cleared);
-                shard.forget_surplus();
+                shard.bound_ghosts();
             }
         }
         all
@@ -320,7 +335,7 @@ impl<K: Eq, V> Store<K, V> {
                 counts.expirations += expired.len() as u64;
                 self.gather(&mut all, &portion.group, expired);
             }
-            shard.forget_surplus();
+            shard.bound_ghosts();
         }
         all
     }
@@ -374,13 +389,11 @@ impl<K: Eq, V> Store<K, V> {
         self.shards[self.index(hash)].0.lock()
     }
 
-    /// Which shard a hash belongs to. The hash is one for maps: good for one that spreads it by its lowest bits, while others
-    /// of its bits may hardly differ, if the seed of the process is unlucky. A product with 2^64 over the golden ratio has
-    /// something of all bits in its topmost ones (Knuth, The Art of Computer Programming, volume 3, 6.4).
+    /// Which shard a hash belongs to.
     #[inline]
     pub(crate) fn index(&self, hash: u64) -> usize {
         // Twice, since there may be one shard, and a shift by 64 is none.
-        (hash.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32 >> (32 - self.shards.len().trailing_zeros())) as usize
+        (spread(hash) >> 32 >> (32 - self.shards.len().trailing_zeros())) as usize
     }
 
     fn reserve(&self, group: &Group, weight: u64) -> Result<(), Scope> {
@@ -486,7 +499,7 @@ impl<K: Eq, V> Store<K, V> {
                     && let Some((owner, weight)) = shard.evict(scope, now, gone)
                 {
                     self.release(owner, weight);
-                    shard.forget_surplus();
+                    shard.bound_ghosts();
                     return;
                 }
             }

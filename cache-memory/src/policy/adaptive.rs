@@ -19,13 +19,13 @@
 //!
 //! - a *queue* of entries that wait for a second use, with a target length H, at least 1;
 //! - three *main* lists of those that had it, one for each class;
-//! - *ghosts*: the history of entries that left, by hash: of as many as there are entries, or of C / 8 if these are
-//!   fewer, and of all categories together of at most two for each entry. What comes back is recognised.
+//! - *ghosts*: the history of entries that left, by hash: of at most two for each entry that is there, one by what its
+//!   category holds and one in equal shares for all of these. What comes back is recognised.
 //!
 //! ## Rules
 //!
 //! With C for the number of entries that fit: as many as there are when room is needed, of all categories together. A
-//! use less than C / 20 requests after the last one that counted belongs to one *burst* with it: one action of the
+//! use less than C / 10 requests after the last one that counted belongs to one *burst* with it: one action of the
 //! program, which says nothing about the next.
 //!
 //! 1. **Class.** 0 for a new entry; 1, 2, 3 for one that was used again and had up to 2, up to 4, or more uses.
@@ -63,14 +63,14 @@
 //! | H fixed at C / 10 | -0.5, and a shifting hot set 5.4 below LRU |
 //! | the first entries to the queue as well (rule 3) | -2.1 |
 //! | everything that comes back to main; all of it to the queue (rule 4) | -1.7; -1.8 |
-//! | half as many ghosts; twice as many | -0.6; 0.0 |
+//! | half as many ghosts; twice as many | -0.2; -0.1 |
 //! | one class in main; two | -0.8; -0.3 |
 //! | the oldest of main as its victim (rule 5) | -0.7 |
 //! | no bursts (rule 2) | -0.4 |
 //! | rates that jump from bucket to bucket | -0.2 |
 //! | what leaves main has a last chance in the queue | 0.0, and recency alone up to 7.5 below LRU |
 //!
-//! The constants matter little, and none was fitted: bursts under C / 40 or C / 10, H judged at each eviction by 0.1 or
+//! The constants matter little, and none was fitted: bursts under C / 20 or C / 5, H judged at each eviction by 0.1 or
 //! 0.2, rates drawn half as often, classes up to 2 and 8 uses, counts that fade twice as fast or half as fast: all stay
 //! within 0.1. The factor of rule 7 trades scans for recency: with 1.0 the mean loses 0.3 and nothing is more than 0.2
 //! below LRU; with 1.5 it gains nothing and the worst is 0.4 below.
@@ -89,6 +89,7 @@
 //! and D. Modha, FAST 2003). The best rate over all times that an entry may be kept for: the economic value of EVA
 //! (N. Beckmann and D. Sanchez, HPCA 2017).
 
+mod ghosts;
 mod rates;
 #[cfg(test)]
 mod tests;
@@ -96,12 +97,14 @@ mod tests;
 use std::{mem, ops::Range};
 
 use equivalent::Equivalent;
-use hashlink::LinkedHashMap;
 
-use self::rates::{CLASSES, Rates};
+use self::{
+    ghosts::Ghosts,
+    rates::{CLASSES, Rates},
+};
 use super::{
     Entry, Policy,
-    list::{AsItIs, Found, List},
+    list::{Found, List},
 };
 use crate::store::RemovalCause;
 
@@ -113,7 +116,7 @@ use crate::store::RemovalCause;
 pub(crate) struct Adaptive<K, V> {
     /// Counts requests: hits and insertions. Wraps, so that ages are right up to 2^32 requests.
     now: u32,
-    /// C / 20.
+    /// C / 10.
     burst: u32,
     /// C: how many entries there were when room was needed last, or as many as there ever were until then.
     capacity: u32,
@@ -121,8 +124,8 @@ pub(crate) struct Adaptive<K, V> {
     until_judging: u8,
     /// Nothing had to go yet.
     filling: bool,
-    /// H.
-    queue_target: f32,
+    /// H, in tenths of an entry.
+    queue_target: u32,
     /// When rates were drawn last.
     learned_at: u32,
     /// The last two looks at how many requests there were, C or more of the shard's apart, or 128 if that is more.
@@ -130,7 +133,7 @@ pub(crate) struct Adaptive<K, V> {
     /// The queue, and main's lists after it: one for each class.
     lists: [List<K, V, History>; CLASSES],
     rates: Rates,
-    ghosts: LinkedHashMap<u64, History, AsItIs>,
+    ghosts: Ghosts,
 }
 
 /// How many requests there were, of a group and of its shard. Both wrap.
@@ -150,14 +153,21 @@ struct History {
     left: Option<RemovalCause>,
 }
 
+/// An entry that may have to go, the oldest of its list.
+struct Candidate {
+    list: usize,
+    age: u32,
+    rate: f32,
+}
+
 const QUEUE: usize = 0;
 const MAIN: Range<usize> = 1..CLASSES;
 
 /// H is judged at each so many evictions.
 const JUDGED_EVERY: u8 = 4;
 
-/// By so much.
-const STEP: f32 = 0.2 * JUDGED_EVERY as f32;
+/// By so much, in tenths of an entry.
+const STEP: u32 = 2 * JUDGED_EVERY as u32;
 
 /// Further ones do not change the class.
 const MAX_USES: u8 = 5;
@@ -165,6 +175,13 @@ const MAX_USES: u8 = 5;
 impl History {
     fn age(self, now: u32) -> u32 {
         now.wrapping_sub(self.last_use)
+    }
+
+    /// It is forgotten: an end, unless it was out of time before.
+    fn end(self, rates: &mut Rates, now: u32) {
+        if self.left != Some(RemovalCause::Expired) {
+            rates.ended(self.class, self.age(now));
+        }
     }
 
     /// After one more use, which counts for the class.
@@ -208,8 +225,8 @@ impl<K, V> Adaptive<K, V> {
             filling: true,
             lists: Default::default(),
             rates: Rates::new(1),
-            ghosts: LinkedHashMap::default(),
-            queue_target: 1.0,
+            ghosts: Ghosts::default(),
+            queue_target: 10,
             learned_at: 0,
             looks: [Look { own: 0, shard: tick }; 2],
         }
@@ -219,17 +236,21 @@ impl<K, V> Adaptive<K, V> {
         self.lists.iter().map(List::len).sum()
     }
 
+    #[cfg(test)]
+    pub(super) fn ghosts(&self) -> usize {
+        self.ghosts.iter().count()
+    }
+
     fn request(&mut self) {
         self.now = self.now.wrapping_add(1);
     }
 
     /// Draws the rates, if it is time.
     fn learn(&mut self) {
-        let every = (self.capacity / 5).max(128);
-        let periods = self.now.wrapping_sub(self.learned_at) / every;
-        if periods > 0 {
+        let (every, since) = ((self.capacity / 5).max(128), self.now.wrapping_sub(self.learned_at));
+        if since >= every {
             self.learned_at = self.now;
-            self.rates.learn(periods);
+            self.rates.learn(since / every);
         }
     }
 
@@ -237,53 +258,47 @@ impl<K, V> Adaptive<K, V> {
         let capacity = u32::try_from(entries).unwrap_or(u32::MAX);
         if self.capacity != capacity {
             self.capacity = capacity;
-            self.burst = capacity.div_ceil(20);
+            self.burst = capacity.div_ceil(10);
             self.rates.resize(capacity);
         }
     }
 
-    fn age(&self, history: &History) -> u32 {
-        history.age(self.now)
+    /// The oldest entry of a list.
+    fn oldest(&self, list: usize) -> Option<Candidate> {
+        let (_, history) = self.lists[list].oldest()?;
+        let age = history.age(self.now);
+        Some(Candidate { list, age, rate: self.rates.rate(history.class, age) })
     }
 
-    fn rate(&self, history: &History) -> f32 {
-        self.rates.rate(history.class, self.age(history))
+    fn main_victim(&self) -> Option<Candidate> {
+        let lowest = |one: &Candidate, other: &Candidate| {
+            one.rate.total_cmp(&other.rate).then_with(|| other.age.cmp(&one.age))
+        };
+        MAIN.filter_map(|list| self.oldest(list)).min_by(lowest)
     }
 
-    /// What is noted of the oldest entry of a list.
-    fn oldest(&self, list: usize) -> Option<&History> {
-        Some(self.lists[list].oldest()?.1)
-    }
-
-    /// The list whose oldest entry is main's victim, and what is noted of that.
-    fn main_victim(&self) -> Option<(usize, &History)> {
-        let oldest = MAIN.filter_map(|list| Some((list, self.oldest(list)?)));
-        oldest.min_by(|(_, one), (_, other)| {
-            self.rate(one).total_cmp(&self.rate(other)).then_with(|| self.age(other).cmp(&self.age(one)))
-        })
-    }
-
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to C")]
     fn queue_is_short(&self) -> bool {
-        self.lists[QUEUE].len() < self.queue_target as usize
+        10 * (self.lists[QUEUE].len() as u64) < self.queue_target.into()
     }
 
     /// Judges H, if it is time.
-    #[expect(clippy::cast_precision_loss, reason = "a fraction of C")]
     fn judge(&mut self) {
         if let Some(left) = self.until_judging.checked_sub(1) {
             self.until_judging = left;
-        } else if let (Some(queued), Some((_, victim))) = (self.oldest(QUEUE), self.main_victim()) {
-            let step = if self.rate(queued) > 1.2 * self.rate(victim) { STEP } else { -STEP };
+        } else if let (Some(queued), Some(victim)) = (self.oldest(QUEUE), self.main_victim()) {
             self.until_judging = JUDGED_EVERY - 1;
-            self.queue_target = (self.queue_target + step).min(0.9 * self.capacity as f32).max(1.0);
+            self.queue_target = match queued.rate > 1.2 * victim.rate {
+                true => (self.queue_target + STEP).min(self.capacity.saturating_mul(9)),
+                false => self.queue_target.saturating_sub(STEP),
+            }
+            .max(10);
         }
     }
 
-    /// The list whose oldest entry goes next, and what is noted of that.
-    fn next(&self) -> Option<(usize, &History)> {
-        let queued = self.oldest(QUEUE).map(|oldest| (QUEUE, oldest));
-        if self.queue_is_short() { self.main_victim().or(queued) } else { queued }
+    /// Who goes next.
+    fn next(&self) -> Option<Candidate> {
+        let queued = || self.oldest(QUEUE);
+        if self.queue_is_short() { self.main_victim().or_else(queued) } else { queued() }
     }
 
     /// An entry was taken out of a list: its history becomes a ghost.
@@ -291,16 +306,8 @@ impl<K, V> Adaptive<K, V> {
         if cause == RemovalCause::Expired {
             self.rates.ended(history.class, history.age(self.now));
         }
-        self.ghosts.insert(hash, History { left: Some(cause), ..history });
-        self.forget_surplus();
-    }
-
-    /// Lets go of the oldest ghosts if there are too many.
-    fn forget_surplus(&mut self) {
-        // A group that holds little of the shard may still come back.
-        let most = self.len().max(self.capacity as usize / 8).max(1);
-        while self.ghosts.len() > most {
-            self.forget();
+        if let Some(forgotten) = self.ghosts.add(hash, History { left: Some(cause), ..history }, self.now) {
+            forgotten.end(&mut self.rates, self.now);
         }
     }
 }
@@ -355,7 +362,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
 
     fn insert(&mut self, entry: Entry<K, V>, _: u32) {
         let now = self.now;
-        let (history, list) = match self.ghosts.remove(&entry.hash) {
+        let (history, list) = match self.ghosts.take(entry.hash) {
             Some(mut history) => {
                 let age = history.age(now);
                 let left = history.left.take();
@@ -369,7 +376,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
                 };
                 let fits = !was_evicted
                     || !self.queue_is_short()
-                    || self.main_victim().is_none_or(|(_, victim)| age < self.age(victim));
+                    || self.main_victim().is_none_or(|victim| age < victim.age);
                 (history, if fits { history.class.into() } else { QUEUE })
             }
             None => {
@@ -394,7 +401,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
             None => {
                 self.learn();
                 self.judge();
-                (self.next()?.0, RemovalCause::Evicted)
+                (self.next()?.list, RemovalCause::Evicted)
             }
         };
         let (entry, history) = self.lists[list].find_oldest()?.remove_entry();
@@ -411,24 +418,17 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
             self.looks = [last, look];
         }
         let [since, _] = self.looks;
-        let (_, next) = self.next()?;
+        let next = self.next()?;
         // Rates go by the requests of this group alone; so many of the shard's there are to each.
         let own = f64::from(look.own.wrapping_sub(since.own)) + 1.0;
         let shard = f64::from(look.shard.wrapping_sub(since.shard)) + 1.0;
         // Ticks may have wrapped, but no group has more requests than its shard.
-        Some(f64::from(self.rate(next)) * (own / shard).min(1.0))
+        Some(f64::from(next.rate) * (own / shard).min(1.0))
     }
 
-    fn ghosts(&self) -> usize {
-        self.ghosts.len()
-    }
-
-    fn forget(&mut self) {
-        if let Some((_, forgotten)) = self.ghosts.pop_front()
-            && forgotten.left != Some(RemovalCause::Expired)
-        {
-            self.rates.ended(forgotten.class, forgotten.age(self.now));
-        }
+    fn bound_ghosts(&mut self, most: usize) {
+        let Self { ghosts, rates, now, .. } = self;
+        ghosts.bound(most, *now, |forgotten| forgotten.end(rates, *now));
     }
 
     fn expire(&mut self, mut dead: impl FnMut(&V) -> bool) -> Vec<Entry<K, V>> {
@@ -444,10 +444,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
     }
 
     fn clear(&mut self) -> Vec<Entry<K, V>> {
-        let all = self.lists.iter_mut().flat_map(List::clear).collect();
-        self.forget_surplus();
-        self.ghosts.shrink_to_fit();
-        all
+        self.lists.iter_mut().flat_map(List::clear).collect()
     }
 
     fn for_each(&self, visit: impl FnMut(&Entry<K, V>)) {

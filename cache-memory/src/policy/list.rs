@@ -51,7 +51,7 @@ pub(super) struct List<K, V, N> {
 pub(super) type Found<'a, K, V, N> = RawOccupiedEntryMut<'a, Entry<K, V>, N, AsItIs>;
 
 /// Takes a hash as it is.
-pub(super) type AsItIs = BuildHasherDefault<Taken>;
+type AsItIs = BuildHasherDefault<Taken>;
 
 #[derive(Debug, Default)]
 pub(super) struct Taken(u64);

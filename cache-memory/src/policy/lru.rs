@@ -75,11 +75,7 @@ impl<K, V> Policy<K, V> for Lru<K, V> {
         Some(1.0 / (f64::from(idle) + 1.0))
     }
 
-    fn ghosts(&self) -> usize {
-        0
-    }
-
-    fn forget(&mut self) {}
+    fn bound_ghosts(&mut self, _: usize) {}
 
     fn expire(&mut self, dead: impl FnMut(&V) -> bool) -> Vec<Entry<K, V>> {
         let expired = self.0.extract(dead).into_iter().map(|(entry, _)| entry).collect();

@@ -54,17 +54,18 @@ impl Rates {
 
     /// The rate of reuse to expect of an entry of this class at this age, drawn straight from the middle of one bucket
     /// to the middle of the next: at the edges it would jump, and a queue that is steered by it would stop there.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        clippy::cast_sign_loss,
-        reason = "0 to 12"
-    )]
+    #[inline]
+    #[expect(clippy::cast_precision_loss, reason = "24 bits tell apart what buckets tell apart")]
     pub(super) fn rate(&self, class: u8, age: u32) -> f32 {
+        // The binary logarithm of 1 + 32 age / capacity, straight between powers of two: the bits of a floating-point
+        // number, taken for a fixed-point one, are just that, but for the 127 that its exponent begins with.
+        const ONE: u32 = 1 << (f32::MANTISSA_DIGITS - 1);
+        let log = (1.0 + age as f32 * self.scale).to_bits() - (f32::MAX_EXP as u32 - 1) * ONE;
+        let place = log.saturating_sub(ONE / 2);
         let rates = &self.rate[usize::from(class)];
-        let place = (self.log(age) - 0.5).clamp(0.0, (BUCKETS - 1) as f32);
-        let (here, next) = (place as usize, (place as usize + 1).min(BUCKETS - 1));
-        rates[here] + (place - here as f32) * (rates[next] - rates[here])
+        let here = ((place / ONE) as usize).min(BUCKETS - 1);
+        let next = (here + 1).min(BUCKETS - 1);
+        rates[here] + (place % ONE) as f32 / ONE as f32 * (rates[next] - rates[here])
     }
 
     /// An entry was used at this age.
@@ -105,22 +106,10 @@ impl Rates {
         }
     }
 
-    /// As [`log`](Self::log), rounded down.
     #[inline]
     fn bucket(&self, age: u32) -> usize {
         let steps = 1 + (u64::from(age).saturating_mul(self.steps) >> 32);
         (steps.ilog2() as usize).min(BUCKETS - 1)
-    }
-
-    /// The binary logarithm of 1 + 32 age / capacity, straight between powers of two: the bits of a floating-point
-    /// number, taken for a fixed-point one, are just that.
-    #[inline]
-    #[expect(clippy::cast_precision_loss, reason = "24 bits tell apart what buckets tell apart")]
-    fn log(&self, age: u32) -> f32 {
-        const MANTISSA: f32 = (1_u32 << (f32::MANTISSA_DIGITS - 1)) as f32;
-        const BIAS: f32 = (f32::MAX_EXP - 1) as f32;
-        let steps = 1.0 + age as f32 * self.scale;
-        steps.to_bits() as f32 / MANTISSA - BIAS
     }
 }
 
