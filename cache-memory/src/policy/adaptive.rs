@@ -94,7 +94,7 @@ mod rates;
 #[cfg(test)]
 mod tests;
 
-use std::{mem, ops::Range};
+use std::ops::Range;
 
 use equivalent::Equivalent;
 
@@ -188,8 +188,7 @@ impl History {
     #[inline]
     fn after_use(self, now: u32) -> Self {
         let uses = (self.uses + 1).min(MAX_USES);
-        let class = [0, 1, 1, 2, 2, 3][usize::from(uses)];
-        Self { last_use: now, uses, class, ..self }
+        Self { last_use: now, uses, class: uses.div_ceil(2), ..self }
     }
 }
 
@@ -198,6 +197,7 @@ struct Use<'a, 'found, K, V> {
     found: &'a mut Found<'found, K, V, History>,
     /// What is noted then; nothing in a burst.
     after: Option<History>,
+    last: History,
     rates: &'a mut Rates,
     now: &'a mut u32,
 }
@@ -206,9 +206,9 @@ impl<K, V> Drop for Use<'_, '_, K, V> {
     #[inline]
     fn drop(&mut self) {
         if let Some(after) = self.after {
-            let last = mem::replace(self.found.get_mut(), after);
-            self.rates.reused(last.class, last.age(*self.now));
+            *self.found.get_mut() = after;
             self.found.to_back();
+            self.rates.reused(self.last.class, self.last.age(*self.now));
         }
         *self.now = self.now.wrapping_add(1);
     }
@@ -347,7 +347,7 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
                 self.request();
                 return hit(self.lists[usize::from(after.class)].push(entry, after));
             }
-            let used = Use { found: &mut found, after, rates: &mut self.rates, now: &mut self.now };
+            let used = Use { found: &mut found, after, last: history, rates: &mut self.rates, now: &mut self.now };
             return hit(&mut used.found.key_mut().value);
         }
         miss(None)
