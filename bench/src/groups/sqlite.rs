@@ -25,7 +25,10 @@ use self::{
     statement::Transaction,
 };
 pub(super) use self::{ours::Ours, rows::Rows, statement::set_up};
-use crate::bench::{Bench, Case};
+use crate::{
+    Options,
+    bench::{Bench, Case},
+};
 
 const FEW: u64 = 10_000;
 const MANY: u64 = 1_000_000;
@@ -69,11 +72,7 @@ fn get(bench: &mut Bench<'_>, stores: &mut Stores) -> Result<()> {
         Ok(())
     })?;
     for (count, of) in [(FEW, ""), (MANY, " of 1 M entries")] {
-        for (size, name) in SIZES {
-            // A million of 16 KB would take 16 GB in each of the stores.
-            if count == MANY && (size == 16_384 || bench.options().quick) {
-                continue;
-            }
+        for (size, name) in sizes(bench, count) {
             for threads in [1, 2] {
                 for (what, requests) in ASKED {
                     bench.case(&format!("get {name}{of}{what}"), |case| {
@@ -84,6 +83,18 @@ fn get(bench: &mut Bench<'_>, stores: &mut Stores) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Of values that so many entries may have. A million of 16 KB take 17 GB in each of the stores: for those who ask.
+fn sizes(bench: &Bench<'_>, entries: u64) -> impl Iterator<Item = (usize, &'static str)> + use<> {
+    let Options { quick, case, .. } = bench.options();
+    let most = match entries {
+        FEW => usize::MAX,
+        _ if *quick => 0,
+        _ if case.is_none() => 1_024,
+        _ => usize::MAX,
+    };
+    SIZES.into_iter().filter(move |(size, _)| *size <= most)
 }
 
 /// Makes requests of a store.
@@ -116,30 +127,26 @@ fn insert(bench: &mut Bench<'_>, stores: &mut Stores) -> Result<()> {
             })?;
         }
     }
-    for threads in [1, 2] {
-        if bench.options().quick {
-            break;
-        }
-        bench.case("insert 1 KB among 1 M entries, batched", |case| {
-            case.threads(threads);
-            case.operations(inserted(1_024));
-            case.rounds(5);
-            one_by_one(Insertion::new(case, 1_024, threads)?.among(&stores.of(MANY, 1_024)?))
-        })?;
-    }
     for (size, name) in SIZES {
         for threads in [1, 2] {
             bench.case(&format!("put_many {name}, 100 at once"), |case| {
                 case.threads(threads);
                 case.operations(inserted(size));
                 case.rounds(5);
-                let mut insertion = Insertion::new(case, size, threads)?;
-                insertion.ours(Durability::default(), 100)?;
-                insertion.statement("one transaction, same tables", usize::MAX)?;
-                #[cfg(feature = "peers")]
-                insertion.peers()?;
-                Ok(())
+                hundreds(Insertion::new(case, size, threads)?)
             })?;
+        }
+    }
+    for (size, name) in sizes(bench, MANY) {
+        for threads in [1, 2] {
+            for (what, insert) in INSERTED {
+                bench.case(&format!("{what} {name} among 1 M entries"), |case| {
+                    case.threads(threads);
+                    case.operations(inserted(size));
+                    case.rounds(5);
+                    insert(Insertion::new(case, size, threads)?.among(&stores.of(MANY, size)?))
+                })?;
+            }
         }
     }
     bench.case("insert 1 KB, immediate", |case| {
@@ -152,6 +159,19 @@ fn insert(bench: &mut Bench<'_>, stores: &mut Stores) -> Result<()> {
         insertion.immediate_peers()?;
         Ok(())
     })
+}
+
+/// Inserts, in the ways that there are.
+type Inserted = fn(Insertion<'_, '_>) -> Result<()>;
+
+const INSERTED: [(&str, Inserted); 2] = [("insert", one_by_one), ("put_many, 100 at once:", hundreds)];
+
+fn hundreds(mut insertion: Insertion<'_, '_>) -> Result<()> {
+    insertion.ours(Durability::default(), 100)?;
+    insertion.statement("one transaction, same tables", usize::MAX)?;
+    #[cfg(feature = "peers")]
+    insertion.peers()?;
+    Ok(())
 }
 
 /// With the flush at the end of a turn. What comes while a batch is committed makes the next one, which is larger than the

@@ -1,6 +1,7 @@
 //! Stores that hold the same entries, and their readers.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     path::{Path, PathBuf},
     rc::Rc,
@@ -24,6 +25,7 @@ use crate::peers::{fjall::Fjall, redb::Redb};
 /// One store of each kind. The statements read the file that the tier has made.
 pub(super) struct Filled {
     rows: Rows,
+    unused: Cell<u64>,
     sqlite: PathBuf,
     #[cfg(feature = "peers")]
     redb: Redb,
@@ -59,6 +61,7 @@ impl Filled {
             #[cfg(feature = "peers")]
             fjall: peers::filled_fjall(&folder.path().join("fjall"), &rows)?,
             rows,
+            unused: Cell::new(10_000_000),
             sqlite,
             _folder: folder,
         })
@@ -70,6 +73,11 @@ impl Filled {
 
     pub(super) fn strangers(&self) -> Arc<[String]> {
         self.rows.strangers()
+    }
+
+    /// From this number on, names of ten million rows that nobody inserted yet.
+    pub(super) fn unused(&self) -> u64 {
+        self.unused.replace(self.unused.get() + 10_000_000)
     }
 
     /// The file of the tier.

@@ -124,8 +124,7 @@ impl<'c, 's> Insertion<'c, 's> {
     fn subject(&mut self, name: &str, writers: Vec<impl Writer + Send + 's>) {
         let next = match &self.place {
             Place::Empty(_) => 0,
-            // Names that no other subject uses, with however many threads.
-            Place::Filled(_) => (16 * self.threads as u64 + self.subjects) * 10_000_000,
+            Place::Filled(filled) => filled.unused(),
         };
         self.subjects += 1;
         let mut held = Held { writers, rows: Rc::clone(&self.rows), next, _place: self.place.clone() };
