@@ -172,6 +172,7 @@ impl<K, V> Shard<K, V> {
     /// holds, the other in equal shares: what a group that holds little has lost may still come back.
     pub(crate) fn bound_ghosts(&mut self) {
         let share = match self.groups.others.len() as u64 {
+            // Alone, nearly always.
             0 => None,
             others => Some(self.held(Scope::All).entries / (others + 1)),
         };

@@ -6,11 +6,11 @@ use crate::store::spread;
 /// So many fill a cache line.
 const WAYS: usize = 5;
 
-/// A table of buckets, each a cache line, in one of which a ghost is or nowhere: set-associative, as the caches of
-/// processors are. If the bucket is full, the one in it whose last use is longest ago is forgotten.
+/// A table of buckets, each a cache line. A ghost has one of them that it can be in: set-associative, as the caches of
+/// processors are. If that is full, the one in it whose last use is longest ago is forgotten.
 ///
-/// So each look is one at memory, and nothing is linked. Ghosts are forgotten about in the order of their ages, which serves
-/// as well as exactly.
+/// So a look reads one cache line, and nothing is linked. That ghosts are forgotten only about in the order of their ages
+/// costs no hits.
 #[derive(Debug, Default)]
 pub(super) struct Ghosts {
     buckets: Vec<Bucket>,
