@@ -106,19 +106,24 @@ pub(crate) fn spread(hash: u64) -> u64 {
 }
 
 /// Tells of an entry when it is dropped: after the lock that was taken later.
-struct Expired<K, V, F: FnMut(Gone<K, V>)> {
+struct Expired<'a, K: Eq, V, F: FnMut(Gone<K, V>)> {
+    store: &'a Store<K, V>,
     gone: Option<Gone<K, V>>,
     told: F,
 }
 
-impl<K, V, F: FnMut(Gone<K, V>)> Expired<K, V, F> {
+impl<K: Eq, V, F: FnMut(Gone<K, V>)> Expired<'_, K, V, F> {
     #[cold]
     fn tell(&mut self) {
-        self.gone.take().map(&mut self.told);
+        if let Some(gone) = self.gone.take() {
+            // Not where it was taken out: a value that is found would be copied once more.
+            self.store.shard(gone.entry.hash).bound_ghosts();
+            (self.told)(gone);
+        }
     }
 }
 
-impl<K, V, F: FnMut(Gone<K, V>)> Drop for Expired<K, V, F> {
+impl<K: Eq, V, F: FnMut(Gone<K, V>)> Drop for Expired<'_, K, V, F> {
     #[inline]
     fn drop(&mut self) {
         if self.gone.is_some() {
@@ -153,7 +158,7 @@ impl<K: Eq, V> Store<K, V> {
     where
         Q: Equivalent<K> + ?Sized,
     {
-        let mut expired = Expired { gone: None, told };
+        let mut expired = Expired { store: self, gone: None, told };
         let mut shard = self.shard(hash);
         let Shard { counts, groups } = &mut *shard;
         let tick = counts.requests();
@@ -161,7 +166,7 @@ impl<K: Eq, V> Store<K, V> {
             counts.misses += 1;
             return miss();
         };
-        let value = order.get(
+        order.get(
             hash,
             key,
             tick,
@@ -181,11 +186,7 @@ impl<K: Eq, V> Store<K, V> {
                 }
                 miss()
             },
-        );
-        if expired.gone.is_some() {
-            shard.bound_ghosts();
-        }
-        value
+        )
     }
 
     /// [`get`](Self::get) that counts neither as a read nor as a use.
