@@ -19,8 +19,9 @@
 //!
 //! - a *queue* of entries that wait for a second use, with a target length H, at least 1;
 //! - three *main* lists of those that had it, one for each class;
-//! - *ghosts*: the history of entries that left, by hash: of at most two for each entry that is there, one by what its
-//!   category holds and one in equal shares for all of these. What comes back is recognised.
+//! - *ghosts*: the history of entries that left, by hash: in each category of at most as many as it holds and an equal
+//!   share of all entries together, so that there are two for each entry. What comes back is recognised. Which ones are
+//!   forgotten is told in [`ghosts`].
 //!
 //! ## Rules
 //!
@@ -197,6 +198,7 @@ struct Use<'a, 'found, K, V> {
     found: &'a mut Found<'found, K, V, History>,
     /// What is noted then; nothing in a burst.
     after: Option<History>,
+    /// What was noted until now.
     last: History,
     rates: &'a mut Rates,
     now: &'a mut u32,
@@ -288,7 +290,7 @@ impl<K, V> Adaptive<K, V> {
         } else if let (Some(queued), Some(victim)) = (self.oldest(QUEUE), self.main_victim()) {
             self.until_judging = JUDGED_EVERY - 1;
             self.queue_target = match queued.rate > 1.2 * victim.rate {
-                true => (self.queue_target + STEP).min(self.capacity.saturating_mul(9)),
+                true => self.queue_target.saturating_add(STEP).min(self.capacity.saturating_mul(9)),
                 false => self.queue_target.saturating_sub(STEP),
             }
             .max(10);
@@ -347,7 +349,8 @@ impl<K, V> Policy<K, V> for Adaptive<K, V> {
                 self.request();
                 return hit(self.lists[usize::from(after.class)].push(entry, after));
             }
-            let used = Use { found: &mut found, after, last: history, rates: &mut self.rates, now: &mut self.now };
+            let used =
+                Use { found: &mut found, after, last: history, rates: &mut self.rates, now: &mut self.now };
             return hit(&mut used.found.key_mut().value);
         }
         miss(None)
