@@ -25,10 +25,7 @@ use self::{
     statement::Transaction,
 };
 pub(super) use self::{ours::Ours, rows::Rows, statement::set_up};
-use crate::{
-    Options,
-    bench::{Bench, Case},
-};
+use crate::bench::{Bench, Case};
 
 const FEW: u64 = 10_000;
 const MANY: u64 = 1_000_000;
@@ -87,14 +84,8 @@ fn get(bench: &mut Bench<'_>, stores: &mut Stores) -> Result<()> {
 
 /// Of values that so many entries may have. A million of 16 KB take 17 GB in each of the stores: for those who ask.
 fn sizes(bench: &Bench<'_>, entries: u64) -> impl Iterator<Item = (usize, &'static str)> + use<> {
-    let Options { quick, case, .. } = bench.options();
-    let most = match entries {
-        FEW => usize::MAX,
-        _ if *quick => 0,
-        _ if case.is_none() => 1_024,
-        _ => usize::MAX,
-    };
-    SIZES.into_iter().filter(move |(size, _)| *size <= most)
+    let (quick, asked) = (bench.options().quick, bench.options().case.is_some());
+    SIZES.into_iter().filter(move |&(size, _)| entries == FEW || !quick && (asked || size < 16_384))
 }
 
 /// Makes requests of a store.
