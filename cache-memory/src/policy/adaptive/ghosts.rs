@@ -42,7 +42,8 @@ impl Ghosts {
         self.put(Ghost { tag: tag(hash), history }, now)
     }
 
-    /// Sees to it that there is room for at most so many, and for two in five of them at least.
+    /// Sees to it that there is room for at most so many, and for two in five of them at least: what is resized gets some of
+    /// both to spare, so that it seldom has to be.
     pub(super) fn bound(&mut self, most: usize, now: u32, forgotten: impl FnMut(History)) {
         let (there, most) = (self.buckets.len(), most / WAYS);
         if there > most || there < (2 * most).div_ceil(5) {
