@@ -4,7 +4,6 @@ mod lazy;
 mod loader;
 mod makespan;
 mod migrations;
-mod rusqlite_migration;
 
 use anyhow::Result;
 

@@ -7,13 +7,11 @@ use crate::Result;
 use super::cargo::Cargo;
 
 /// What `cargo deny` is asked. Advisories change while the code does not: they are looked up by hand.
-const CHECKS: [&str; 3] = [
+const CHECKS: [&str; 2] = [
     // A warning is an exception that nothing needs any more, in the file that lists them.
     "deny --workspace --locked check -D warnings -A license-exception-not-encountered bans licenses sources",
     // Peers bring their own older versions, and no user of the libraries builds them.
     "deny --manifest-path bench/Cargo.toml --config deny.toml --locked check \
-     -A license-not-encountered -A license-exception-not-encountered licenses sources",
-    "deny --manifest-path bench/rusqlite-migration/Cargo.toml --config deny.toml --locked check \
      -A license-not-encountered -A license-exception-not-encountered licenses sources",
 ];
 

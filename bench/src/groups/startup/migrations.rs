@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    hint::black_box,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -9,33 +10,22 @@ use std::{
 use anyhow::{Result, ensure};
 use refinery::{Migration, Runner};
 use rusqlite::Connection;
+use rusqlite_migration::{M, Migrations as Steps};
 use tempfile::TempDir;
 use warmstart::migrate::{Migrations, Migrator, Sql, SqlSet};
 
-use super::rusqlite_migration::Program;
 use crate::bench::{Bench, Case};
 
 pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
-    let program = match bench.options().peers && !bench.is_once() {
-        true => {
-            bench.progress(0, 1, "building rusqlite_migration");
-            Some(Program::build()?)
-        }
-        false => None,
-    };
-    let program = program.as_ref();
     for count in [10, 100, 1_000] {
-        bench
-            .case(&format!("no migration of {count}, database is open"), |case| open(case, count, program))?;
-        bench.case(&format!("no migration of {count}, database is not open"), |case| {
-            closed(case, count, program)
-        })?;
+        bench.case(&format!("no migration of {count}, database is open"), |case| open(case, count))?;
+        bench.case(&format!("no migration of {count}, database is not open"), |case| closed(case, count))?;
     }
     Ok(())
 }
 
 /// What one connection is asked again and again. Lists of migrations are made each time.
-fn open(case: &mut Case<'_>, count: i32, program: Option<&Program>) -> Result<()> {
+fn open(case: &mut Case<'_>, count: i32) -> Result<()> {
     let database = Database::new(count)?;
 
     let (db, fixed) = (database.connect("ours.db")?, database.fixed);
@@ -53,7 +43,16 @@ fn open(case: &mut Case<'_>, count: i32, program: Option<&Program>) -> Result<()
     let (mut db, texts) = (database.connect("refinery.db")?, database.texts.clone());
     subject(case, "refinery", move || theirs(&texts, &mut db));
 
-    in_a_process(case, count, program, "open")?;
+    let (path, fixed) = (database.of_steps("steps.db")?, steps(&database.texts).leak());
+    let mut db = Connection::open(path)?;
+    subject(case, "rusqlite_migration", move || {
+        // Hidden, so that nothing is known of it: as if it came from another crate.
+        Ok(Steps::from_slice(black_box(&*fixed)).to_latest(&mut db)?)
+    });
+
+    let (path, texts) = (database.of_steps("listed-steps.db")?, database.texts.clone());
+    let mut db = Connection::open(path)?;
+    subject(case, "rusqlite_migration, of a list", move || Ok(Steps::new(steps(&texts)).to_latest(&mut db)?));
 
     let db = database.connect("floor.db")?;
     subject(case, "floor: PRAGMA user_version", move || {
@@ -64,7 +63,7 @@ fn open(case: &mut Case<'_>, count: i32, program: Option<&Program>) -> Result<()
 }
 
 /// The same from a path.
-fn closed(case: &mut Case<'_>, count: i32, program: Option<&Program>) -> Result<()> {
+fn closed(case: &mut Case<'_>, count: i32) -> Result<()> {
     let database = Database::new(count)?;
 
     let (path, fixed) = (database.copy("ours.db")?, database.fixed);
@@ -88,7 +87,15 @@ fn closed(case: &mut Case<'_>, count: i32, program: Option<&Program>) -> Result<
     let (path, texts) = (database.copy("refinery.db")?, database.texts.clone());
     subject(case, "refinery", move || theirs(&texts, &mut Connection::open(&path)?));
 
-    in_a_process(case, count, program, "closed")?;
+    let (path, fixed) = (database.of_steps("steps.db")?, steps(&database.texts).leak());
+    subject(case, "rusqlite_migration", move || {
+        Ok(Steps::from_slice(black_box(&*fixed)).to_latest(&mut Connection::open(&path)?)?)
+    });
+
+    let (path, texts) = (database.of_steps("listed-steps.db")?, database.texts.clone());
+    subject(case, "rusqlite_migration, of a list", move || {
+        Ok(Steps::new(steps(&texts)).to_latest(&mut Connection::open(&path)?)?)
+    });
 
     let path = database.copy("floor.db")?;
     subject(case, "floor: opened, PRAGMA user_version", move || {
@@ -106,15 +113,6 @@ fn subject<'s>(case: &mut Case<'s>, name: &str, mut one: impl FnMut() -> Result<
         }
         Ok(start.elapsed())
     });
-}
-
-fn in_a_process(case: &mut Case<'_>, count: i32, program: Option<&Program>, connection: &str) -> Result<()> {
-    let Some(program) = program else { return Ok(()) };
-    for (name, set) in [("rusqlite_migration", "slice"), ("rusqlite_migration, of a list", "list")] {
-        let mut process = program.start(count, set, connection)?;
-        case.subject(name, move |times| process.run(times));
-    }
-    Ok(())
 }
 
 /// Names and texts of migrations, as `include_str!` would give them.
@@ -145,6 +143,13 @@ impl Database {
         Ok(path)
     }
 
+    /// One that rusqlite_migration made.
+    fn of_steps(&self, name: &str) -> Result<PathBuf> {
+        let path = self.folder.path().join(name);
+        Steps::new(steps(&self.texts)).to_latest(&mut Connection::open(&path)?)?;
+        Ok(path)
+    }
+
     fn connect(&self, name: &str) -> Result<Connection> {
         Ok(Connection::open(self.copy(name)?)?)
     }
@@ -166,6 +171,10 @@ fn texts(count: i32) -> Texts {
 
 fn listed(texts: &Texts) -> Migrations {
     texts.iter().fold(Migrations::new(), |set, (version, name, text)| set.sql(*version, *name, *text))
+}
+
+fn steps(texts: &Texts) -> Vec<M<'static>> {
+    texts.iter().map(|(_, _, text)| M::up(text)).collect()
 }
 
 fn theirs(texts: &Texts, db: &mut Connection) -> Result<()> {

@@ -1,0 +1,2 @@
+//! rusqlite 0.41, under the version before.
+pub use next::*;
