@@ -6,7 +6,7 @@ use cache_core::{ErrorKind, Result};
 
 use crate::{EvictionPolicy, quota::Quota};
 
-/// Asked for once: the system looks into half a dozen files.
+/// Asked for once, where it matters: the system looks into half a dozen files.
 static PROCESSORS: OnceLock<usize> = OnceLock::new();
 
 /// Options that a cache and a tier have in common.
@@ -47,11 +47,13 @@ impl Bounds {
     /// choose from.
     pub(crate) fn shards(&self, per_processor: usize, entries: u64) -> usize {
         self.shards.unwrap_or_else(|| {
-            let processors = *PROCESSORS.get_or_init(|| available_parallelism().map_or(1, usize::from));
-            let by_entries = usize::try_from(self.max_entries / entries).unwrap_or(usize::MAX);
-            let shards = by_entries.min(per_processor * processors).clamp(1, Self::MAX_SHARDS);
+            let mut shards = usize::try_from(self.max_entries / entries).unwrap_or(usize::MAX);
+            if shards > per_processor {
+                let processors = *PROCESSORS.get_or_init(|| available_parallelism().map_or(1, usize::from));
+                shards = shards.min(per_processor * processors);
+            }
             // Rounded down: the store rounds up.
-            1 << shards.ilog2()
+            1 << shards.clamp(1, Self::MAX_SHARDS).ilog2()
         })
     }
 }

@@ -31,7 +31,7 @@ use crate::{LazyError, LazyErrorKind, LazyItem, LazyReport, LazyState, nearest::
 #[derive(Clone)]
 pub struct LazyRegistry {
     entries: Vec<Entry>,
-    threads: NonZeroUsize,
+    threads: Option<NonZeroUsize>,
     at_once: bool,
 }
 
@@ -52,8 +52,7 @@ macro_rules! register {
 impl LazyRegistry {
     /// A registry of nothing yet.
     pub fn new() -> Self {
-        let threads = thread::available_parallelism().map_or(1, |cores| cores.get().min(4));
-        Self { entries: Vec::new(), threads: NonZeroUsize::MIN.saturating_add(threads - 1), at_once: false }
+        Self { entries: Vec::new(), threads: None, at_once: false }
     }
 
     /// A registry that loads what is declared to it at once, on the thread that declares: for
@@ -65,7 +64,7 @@ impl LazyRegistry {
     /// How many threads [`preload_all`](Self::preload_all) may use. By default one per core, at most 4.
     #[must_use]
     pub fn threads(mut self, threads: NonZeroUsize) -> Self {
-        self.threads = threads;
+        self.threads = Some(threads);
         self
     }
 
@@ -121,7 +120,7 @@ impl LazyRegistry {
         let to_load = jobs.iter().filter(|job| !job.lazy.is_settled(job.joined)).count();
         let next = Arc::new(AtomicUsize::new(0));
         let caller = Location::caller();
-        for _ in 0..to_load.min(self.threads.get()) {
+        for _ in 0..to_load.min(self.threads.map_or_else(cores, NonZeroUsize::get)) {
             let (jobs, next) = (jobs.clone(), next.clone());
             spawn(move || {
                 while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -146,6 +145,11 @@ impl LazyRegistry {
         let nearest = nearest(name, self.names()).map(str::to_owned);
         LazyError::new(name, LazyErrorKind::UnknownName { known, nearest })
     }
+}
+
+/// How many there are, at most 4. Linux reads files to tell: not to be asked before it is needed.
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
 }
 
 impl Default for LazyRegistry {
