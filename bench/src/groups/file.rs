@@ -28,6 +28,10 @@ use crate::peers::cacache::Cacache;
 /// How much a stream gives or takes at once.
 const PIECE: usize = 64 << 10;
 
+/// Small entries that there are before others are stored: in nearly all of the folders that entries go to by their hashes,
+/// each of which takes as long to make as some hundred kilobytes to write.
+const MANY: u32 = 600;
+
 /// A store of whole values and of streams.
 trait Files {
     fn put(&mut self, name: &str, value: &Bytes) -> Result<()>;
@@ -47,8 +51,10 @@ enum Work {
     Get,
     /// Reads a stream.
     Read,
-    /// Stores a new entry.
+    /// Stores a new entry where there are many.
     Put,
+    /// Stores a new entry where there are few: most are the first in their folder.
+    First,
     /// Stores a new entry as a stream.
     Write,
 }
@@ -56,7 +62,7 @@ enum Work {
 pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
     use Compression::{Lz4, None, Zstd};
     use Kind::{Random, Text};
-    use Work::{Get, Put, Read, Write};
+    use Work::{First, Get, Put, Read, Write};
     const KB: usize = 1 << 10;
     const MB: usize = 1 << 20;
 
@@ -67,16 +73,26 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
     let sizes = [(4 * KB, "4 KB"), (64 * KB, "64 KB"), (MB, "1 MB"), (16 * MB, "16 MB")];
     let compressions = [(Lz4, "lz4"), (Zstd, "zstd"), (None, "none")];
     let kinds = [(Text, ""), (Random, ", incompressible")];
-    let works = [(Get, "get "), (Put, "put "), (Read, "read a stream of "), (Write, "write a stream of ")];
+    let works = [
+        (Get, "get "),
+        (Put, "put "),
+        (First, "put the first of "),
+        (Read, "read a stream of "),
+        (Write, "write a stream of "),
+    ];
     let all = works.into_iter().flat_map(|work| {
         let kinds =
             kinds.into_iter().flat_map(move |kind| compressions.map(|compression| (compression, kind)));
         kinds.flat_map(move |(compression, kind)| sizes.map(|size| (work, size, compression, kind)))
     });
+    // Folders are the same, whatever is stored.
+    let all = all.filter(|&((work, _), _, (compression, _), (kind, _))| {
+        work != First || (compression == Lz4 && kind == Text)
+    });
     for ((work, does), (size, large), (compression, how), (kind, of)) in all {
         let name = &format!("{does}{large}, {how}{of}");
         bench.case(name, |case| {
-            if matches!(work, Put | Write) {
+            if matches!(work, Put | First | Write) {
                 // They are on the disk until the end of the case: at most 4 MiB in a turn.
                 case.operations(((4 * MB / size) as u64).clamp(1, 32));
             }
@@ -90,7 +106,7 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
             subject("FileCache", Box::new(Ours::open(&folder.join("ours"), compression)?))?;
             let (plain, verified) = match work {
                 Get | Read => ("read, decompress", "read, verify XXH3, decompress"),
-                Put | Write => ("compress, write, rename", "compress, XXH3, write, rename"),
+                Put | First | Write => ("compress, write, rename", "compress, XXH3, write, rename"),
             };
             let by_hand = |name: &str, checksum| ByHand::new(&folder.join(name), compression, checksum);
             subject(plain, Box::new(by_hand("plain", Checksum::Ignored)?))?;
@@ -134,13 +150,18 @@ fn add(
     for (name, value) in &values.entries {
         files.put(name, value)?;
     }
+    if matches!(work, Work::Put | Work::Write) {
+        (0..MANY).try_for_each(|number| {
+            files.put(&format!("small entry {number}"), &Bytes::from_static(b"small"))
+        })?;
+    }
     let values = Rc::clone(values);
     let (mut turns, mut piece) = (0, vec![0; PIECE]);
     case.subject(name, move |times| {
         turns += 1;
         let entries = values.entries.iter().cycle().take(usize::try_from(times)?);
         let new = match work {
-            Work::Put | Work::Write => values.new_entries(turns, times),
+            Work::Put | Work::First | Work::Write => values.new_entries(turns, times),
             _ => vec![],
         };
         let start = Instant::now();
@@ -155,7 +176,7 @@ fn add(
                     ensure!(files.read(name, &mut piece)? == value.len(), "another value");
                 }
             }
-            Work::Put => new.iter().try_for_each(|(name, value)| files.put(name, value))?,
+            Work::Put | Work::First => new.iter().try_for_each(|(name, value)| files.put(name, value))?,
             Work::Write => new.iter().try_for_each(|(name, value)| files.write(name, value))?,
         }
         Ok(start.elapsed())
