@@ -181,7 +181,8 @@ impl<'o> Bench<'o> {
             self.bar.set_position(round as u64);
             self.bar.set_message(name.to_owned());
             for ((subject, operations), samples) in case.subjects.iter_mut().zip(&counts).zip(&mut samples) {
-                // What the one before it left in the processor's caches is not to be the burden of this one.
+                // What the one before it left in the processor's caches is not to be the burden of this one. Not where it
+                // would take as long as all the turn.
                 if *operations > 1 {
                     (subject.run)(1)?;
                 }

@@ -115,8 +115,8 @@ struct Built {
 }
 
 impl Built {
-    /// Builds them, and copies them into `folder`: a linker writes here and there, and a program that was just linked is
-    /// in memory in smaller pieces and starts half a millisecond later than one that was installed.
+    /// Builds them, and copies them into `folder`, as they are installed: a linker writes here and there, so that a program
+    /// that was just linked lies in memory in smaller pieces, and starts later.
     fn new(folder: &Path) -> Result<Self> {
         let root = root();
         let output = Command::new("cargo")

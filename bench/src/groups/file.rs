@@ -28,8 +28,7 @@ use crate::peers::cacache::Cacache;
 /// How much a stream gives or takes at once.
 const PIECE: usize = 64 << 10;
 
-/// Small entries that there are before others are stored: in nearly all of the folders that entries go to by their hashes,
-/// each of which takes as long to make as some hundred kilobytes to write.
+/// Small entries that there are before others are stored: in nearly all of the folders that entries go to by their hashes.
 const MANY: u32 = 600;
 
 /// A store of whole values and of streams.
